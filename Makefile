@@ -1,0 +1,43 @@
+# Everything runs in .venv, which is made once, and again when pyproject.toml or constraints.txt changes.
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || command -v python)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test lab lint bench notebooks clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY)  ## build .venv with the tested versions of everything
+
+run: $(READY)  ## execute the notebooks top to bottom; pages and GIFs go to build/
+	$(BIN)/python tests/run_notebooks.py
+
+test: $(READY)  ## style, types, unit tests, and every notebook against its stored outputs
+	$(BIN)/python -m pytest
+
+lab: $(READY)  ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+lint: $(READY)  ## style and types only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(READY)  ## speed, side by side, as ratios
+	$(BIN)/python tests/bench_training.py
+
+notebooks: $(READY)  ## for maintainers: re-run the notebooks and store the new outputs in place
+	$(BIN)/python tests/run_notebooks.py --in-place
+
+clean:  ## remove everything that was built, .venv too
+	rm -rf $(VENV) build .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; name one with: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@

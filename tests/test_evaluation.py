@@ -1,0 +1,145 @@
+import math
+
+import pytest
+import torch
+
+from vae_helpers import VAE, Autoencoder, ConvVAE, active_units, evaluate, importance_weighted_nll
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """Four binary pixels, one latent dimension: small enough to integrate over z on a grid."""
+    torch.manual_seed(1)
+    model = VAE(data_dim=4, hidden_dims=(8,), latent_dim=1).double()
+    for p in model.parameters():
+        torch.nn.init.normal_(p, std=0.8)
+    # A posterior wider than the prior bounds the importance weights, so that they converge fast.
+    torch.nn.init.zeros_(model.logvar_head.weight)
+    torch.nn.init.constant_(model.logvar_head.bias, 0.7)
+    return model
+
+
+@pytest.fixture(scope="module")
+def every_image():
+    bits = [[(i >> k) & 1 for k in range(4)] for i in range(16)]
+    return torch.tensor(bits, dtype=torch.float64).view(16, 1, 2, 2)
+
+
+@pytest.fixture(scope="module")
+def truth(tiny, every_image):
+    """-log p(x) by the trapezoidal rule."""
+    z = torch.linspace(-9, 9, 20_001, dtype=torch.float64)
+    with torch.no_grad():
+        x_logits = tiny.decode(z[:, None]).flatten(1)
+        log_px = torch.distributions.Bernoulli(logits=x_logits[:, None]).log_prob(
+            every_image.flatten(1)[None]
+        )
+        joint = (log_px.sum(dim=2) - 0.5 * (z**2)[:, None] - 0.5 * math.log(2 * math.pi)).exp()
+    return -torch.trapezoid(joint, z, dim=0).log()
+
+
+def test_truth_is_a_distribution_over_the_sixteen_images(truth):
+    assert (-truth).exp().sum().item() == pytest.approx(1, abs=1e-9)
+
+
+def test_importance_weighted_nll_finds_the_true_likelihood(tiny, every_image, truth):
+    estimate = importance_weighted_nll(tiny, every_image, 100_000, max_rows=200_000)
+    torch.testing.assert_close(estimate.double(), truth, atol=0.02, rtol=0)
+
+
+def test_importance_weighted_nll_falls_with_the_number_of_samples(tiny, every_image, truth):
+    many = every_image.repeat(500, 1, 1, 1)
+    means = [importance_weighted_nll(tiny, many, k).mean().item() for k in (1, 3, 10, 100)]
+    assert means == sorted(means, reverse=True)
+    assert means[-1] > truth.mean().item() - 0.01
+
+
+def test_one_sample_is_the_negative_elbo(tiny, every_image):
+    many = every_image.repeat(4000, 1, 1, 1)
+    elbo = evaluate(tiny, many).loss
+    assert importance_weighted_nll(tiny, many, 1).mean().item() == pytest.approx(elbo, abs=0.05)
+
+
+@pytest.mark.parametrize("max_rows", [1, 7, 64, 10_000])
+def test_memory_bound_changes_neither_shape_nor_size(tiny, every_image, truth, max_rows):
+    estimate = importance_weighted_nll(tiny, every_image, 300, max_rows=max_rows)
+    assert estimate.shape == (16,)
+    torch.testing.assert_close(estimate.double(), truth, atol=0.6, rtol=0)
+
+
+def test_evaluate_is_the_mean_of_the_loss_terms_whatever_the_batches(tiny, every_image):
+    torch.manual_seed(0)
+    with torch.no_grad():
+        nll, kl = tiny.loss_terms(every_image)
+    got = evaluate(tiny, every_image, beta=3.0, seed=0)
+    assert got.nll == pytest.approx(nll.mean().item())
+    assert got.kl == pytest.approx(kl.mean().item())
+    assert got.loss == pytest.approx(got.nll + 3 * got.kl)
+    assert evaluate(tiny, every_image, batch_size=3).kl == pytest.approx(got.kl)
+
+
+@pytest.mark.parametrize("function", [evaluate, lambda m, x: importance_weighted_nll(m, x, 2)])
+def test_evaluation_leaves_random_state_and_mode_alone(function):
+    model, x = ConvVAE().train(), torch.rand(4, 1, 28, 28)
+    weights = {k: v.clone() for k, v in model.state_dict().items()}
+    before = torch.get_rng_state()
+    function(model, x)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert model.training
+    assert all(torch.equal(v, weights[k]) for k, v in model.state_dict().items())
+
+
+def test_evaluation_mode_is_restored_after_an_error():
+    model = VAE().train()
+    model.loss_terms = None
+    with pytest.raises(TypeError):
+        evaluate(model, torch.rand(2, 1, 28, 28))
+    assert model.training
+
+
+def test_active_units_counts_the_dimensions_that_vary():
+    model = VAE(data_dim=4, hidden_dims=(), latent_dim=3)
+    with torch.no_grad():
+        model.mu_head.weight.copy_(torch.tensor([[1.0, 0, 0, 0], [0.01, 0, 0, 0], [0, 0, 0, 0]]))
+        model.mu_head.bias.fill_(5)
+    x = torch.rand(2500, 1, 2, 2)
+    assert active_units(model, x).tolist() == [True, False, False]
+    assert active_units(model, x, threshold=1e-7).tolist() == [True, True, False]
+
+
+def test_active_units_needs_two_images():
+    with pytest.raises(ValueError, match="two images"):
+        active_units(VAE(), torch.rand(1, 1, 28, 28))
+
+
+@pytest.mark.parametrize(
+    ("x", "words"),
+    [
+        (None, "x must be a torch.Tensor.*NoneType"),
+        (torch.zeros(2, 1, 28, 28, dtype=torch.uint8), "floating.*uint8.*255"),
+        (torch.zeros(2, 784), r"shape \(N, 1, 28, 28\), got \(2, 784\)"),
+        (torch.zeros(0, 1, 28, 28), "empty"),
+        (torch.full((2, 1, 28, 28), math.nan), "NaN"),
+        (torch.full((2, 1, 28, 28), 255.0), r"\[0, 1\], got 255"),
+        (torch.full((2, 1, 28, 28), -0.1), r"\[0, 1\], got -0.1"),
+    ],
+)
+@pytest.mark.parametrize(
+    "function", [evaluate, active_units, lambda m, x: importance_weighted_nll(m, x, 5)]
+)
+def test_bad_images_are_named(function, x, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        function(VAE(), x)
+
+
+@pytest.mark.parametrize("n_samples", [0, -1, 2.5, True, None])
+def test_bad_numbers_of_samples_are_named(n_samples):
+    with pytest.raises(ValueError, match="n_samples must be a whole number"):
+        importance_weighted_nll(VAE(), torch.rand(2, 1, 28, 28), n_samples)
+
+
+def test_evaluate_works_for_the_autoencoder():
+    model, x = Autoencoder(), torch.rand(3, 1, 28, 28)
+    got = evaluate(model, x)
+    assert got.kl == 0
+    assert got.loss == got.nll > 0

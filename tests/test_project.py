@@ -1,0 +1,124 @@
+"""The set-up files cannot drift apart, and importing the package stays light."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+import vae_helpers
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+FLOORS = [
+    {"data", "losses", "latent", "runtime", "arguments", "history", "progress"},
+    {"models", "training", "evaluation", "anomaly"},
+    {"plotting", "animation"},
+    {"widgets", "checks"},
+]
+
+
+def constraints():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line.split("==") for line in lines if line and not line.startswith("#")]
+    return {name.lower().replace("_", "-"): Version(version) for name, version in pins}
+
+
+def direct_requirements():
+    extras = PROJECT["optional-dependencies"].values()
+    return [Requirement(r) for r in [*PROJECT["dependencies"], *(r for e in extras for r in e)]]
+
+
+@pytest.mark.parametrize("requirement", direct_requirements(), ids=str)
+def test_every_requirement_is_pinned_within_its_bound(requirement):
+    pin = constraints().get(requirement.name.lower().replace("_", "-"))
+    assert pin is not None, f"constraints.txt lacks {requirement.name}"
+    assert pin in requirement.specifier
+
+
+def test_torch_and_torchvision_are_the_pair_that_belongs_together():
+    assert (str(constraints()["torch"]), str(constraints()["torchvision"])) == ("2.14.1", "0.29.1")
+
+
+def test_constraints_cover_everything_installed():
+    """Whatever a requirement pulls in, directly or not, is pinned to the version in use."""
+    from importlib.metadata import PackageNotFoundError, requires, version
+
+    pins, seen = constraints(), set()
+    todo = [(r.name, frozenset(r.extras)) for r in direct_requirements()]
+    while todo:
+        name, extras = todo.pop()
+        key = re.sub(r"[-_.]+", "-", name).lower()
+        if (key, extras) in seen:
+            continue
+        seen.add((key, extras))
+        try:
+            found = version(name)
+        except PackageNotFoundError:  # for another platform
+            continue
+        assert str(pins.get(key)) == str(Version(found)), (
+            f"constraints.txt and {name} {found} differ"
+        )
+        for text in requires(name) or []:
+            r = Requirement(text)
+            if r.marker is None or any(r.marker.evaluate({"extra": e}) for e in extras or {""}):
+                todo.append((r.name, frozenset(r.extras)))
+    assert len(seen) > 50
+
+
+def test_environment_yml_installs_what_pip_users_get():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    plain = [d for d in environment["dependencies"] if isinstance(d, str)]
+    (pip,) = [d["pip"] for d in environment["dependencies"] if isinstance(d, dict)]
+    python = next(d.split("=")[1] for d in plain if d.startswith("python="))
+    assert pip == ["-c constraints.txt", "-e .[test]"]
+    assert python in Requirement(f"python{PROJECT['requires-python']}").specifier
+    assert {d.split("=")[0] for d in plain} == {"python", "pip"}
+
+
+def test_ci_calls_the_commands_of_the_readme():
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for command in ("make test", "make run"):
+        assert command in ci
+        assert command in readme
+
+
+def test_modules_import_only_from_floors_below():
+    floor = {name: i for i, names in enumerate(FLOORS) for name in names}
+    for path in (ROOT / "vae_helpers").glob("[a-z]*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert path.stem in floor, f"{path.name} has no floor: add it to FLOORS"
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module:
+                assert floor[node.module] <= floor[path.stem], f"{path.name} imports {node.module}"
+
+
+def test_public_names_are_documented():
+    for name in dir(vae_helpers):
+        public = getattr(vae_helpers, name)
+        if not name.startswith("_") and callable(public):
+            assert public.__doc__, name
+
+
+def test_import_is_light():
+    """No data file, socket or display is opened, and no plotting or learning library is loaded."""
+    code = """
+import sys, torch
+events = []
+sys.addaudithook(lambda event, args: events.append((event, str(args))))
+before = set(sys.modules)
+import vae_helpers
+opened = [a for e, a in events if e == "open" and ("datasets" in a and ".xz" in a)]
+sockets = [a for e, a in events if e.startswith("socket.")]
+heavy = {"matplotlib", "sklearn", "torchvision", "scipy", "IPython"} & (set(sys.modules) - before)
+assert not opened and not sockets and not heavy, (opened, sockets, heavy)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

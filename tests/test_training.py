@@ -1,0 +1,359 @@
+import math
+import os
+import signal
+import threading
+
+import pytest
+import torch
+
+from vae_helpers import VAE, Autoencoder, ConvVAE, History, binarize, evaluate, fit, training
+
+
+def make(cls=VAE, seed=0, **kwargs):
+    torch.manual_seed(seed)
+    return cls(**kwargs)
+
+
+def weights(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+@pytest.fixture
+def images(mnist):
+    return mnist[0][:640]
+
+
+def quick(model, x, *args, **kwargs):
+    return fit(model, x, *args, **{"epochs": 2, "progress": False, "seed": 0, **kwargs})
+
+
+def test_learning_lowers_the_loss_on_real_digits(mnist):
+    x = mnist[0][:4000]
+    model = make()
+    before = evaluate(model, x).loss
+    history = quick(model, x, mnist[0][5000:6000], epochs=4)
+    assert before > 540
+    assert history.test_loss[-1] < 200
+    assert history.train_loss[0] > history.train_loss[-1]
+    assert history.train_kl[-1] > 1
+
+
+@pytest.mark.parametrize("cls", [Autoencoder, VAE, ConvVAE])
+def test_same_seed_same_weights_to_the_last_bit(cls, images):
+    x = images[:256]
+    one, two = make(cls), make(cls)
+    first, second = quick(one, x, x), quick(two, x, x)
+    assert torch.equal(weights(one), weights(two))
+    assert first.test_loss == second.test_loss
+    other = make(cls)
+    quick(other, x, x, seed=1)
+    assert not torch.equal(weights(one), weights(other))
+
+
+def test_seed_leaves_the_callers_random_state_alone(images):
+    before = torch.get_rng_state()
+    model = VAE(hidden_dims=(8,), latent_dim=2)
+    after_init = torch.get_rng_state()
+    quick(model, images, images)
+    assert torch.equal(torch.get_rng_state(), after_init)
+    assert not torch.equal(before, after_init)
+    quick(model, images, seed=None)
+    assert not torch.equal(torch.get_rng_state(), after_init)
+
+
+def test_watching_changes_nothing(images):
+    def draw(step, model):
+        assert not model.training
+        assert not torch.is_grad_enabled()
+        steps.append(step)
+        torch.randn(10)
+
+    steps = []
+    watched, plain = make(ConvVAE), make(ConvVAE)
+    quick(watched, images, images, callback=draw, callback_every=4)
+    quick(plain, images)
+    assert steps == [0, 4, 8, 10]
+    assert torch.equal(weights(watched), weights(plain))
+
+
+def test_history_adds_up(images):
+    history = quick(make(), images, images, beta=2.0, epochs=3)
+    assert len(history) == 3
+    for part in ("train", "test"):
+        loss, nll, kl = (getattr(history, f"{part}_{n}") for n in ("loss", "nll", "kl"))
+        assert loss == pytest.approx([a + 2 * b for a, b in zip(nll, kl, strict=True)])
+    assert all(s > 0 for s in history.seconds)
+    assert history.validation_loss == []
+    assert (history.best_epoch, history.note, history.interrupted) == (None, "", False)
+
+
+def test_training_figures_are_means_over_images_not_batches(images):
+    """The last batch is shorter; an untrained step size shows the plain mean."""
+    model = make(Autoencoder)
+    x = images[:130]
+    history = quick(model, x, epochs=1, lr=1e-12, schedule="constant")
+    assert history.train_loss[0] == pytest.approx(evaluate(model, x).loss, rel=1e-5)
+
+
+def test_model_is_left_in_evaluation_mode(images):
+    model = make(ConvVAE)
+    quick(model, images[:64], epochs=1)
+    assert not model.training
+
+
+def test_beta_weighs_the_kl(images):
+    loose, tight = make(), make()
+    assert quick(loose, images, beta=0, epochs=3).train_kl[-1] > 20
+    assert quick(tight, images, beta=50, epochs=3).train_kl[-1] < 5
+
+
+@pytest.mark.parametrize("schedule", ["one-cycle", "constant"])
+def test_schedules_drive_the_learning_rate(images, monkeypatch, schedule):
+    seen = []
+    step = torch.optim.Adam.step
+
+    def spy(self, *args, **kwargs):
+        seen.append(self.param_groups[0]["lr"])
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", spy)
+    quick(make(), images, epochs=4, lr=1e-3, schedule=schedule)
+    assert len(seen) == 20
+    if schedule == "constant":
+        assert set(seen) == {1e-3}
+    else:
+        assert max(seen) == pytest.approx(1e-3, rel=0.01)
+        assert seen[0] == pytest.approx(1e-3 / 25)
+        assert seen[-1] < 1e-6
+
+
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_a_single_batch_is_enough(images, epochs):
+    assert len(quick(make(), images[:1], epochs=epochs)) == epochs
+
+
+class Scripted(VAE):
+    """Fits nothing; its validation loss follows a script."""
+
+    def __init__(self, losses):
+        super().__init__(hidden_dims=(4,), latent_dim=1)
+        self.losses, self.epoch, self.sizes = losses, 0, []
+        self.mark = torch.nn.Parameter(torch.zeros(()))
+
+    def loss_terms(self, x):
+        if self.training:
+            value = 5 + self.mark
+            self.sizes.append(len(x))
+        else:
+            self.sizes.append(-len(x))
+            value = torch.tensor(float(self.losses[self.epoch]))
+            self.epoch += 1
+        return value.expand(len(x)), torch.zeros(len(x))
+
+
+def stop_early(losses, images, **kwargs):
+    model = Scripted(losses)
+    marks = []
+    history = fit(
+        model, images, epochs=len(losses), batch_size=1000, lr=0.01, schedule="constant",
+        progress=False, seed=0, callback=lambda s, m: marks.append(m.mark.item()),
+        callback_every=1, **kwargs,
+    )  # fmt: skip
+    return model, history, marks
+
+
+def test_early_stopping_restores_the_best_weights(images):
+    model, history, marks = stop_early([9, 5, 3, 4, 6, 7, 1], images, patience=3)
+    assert history.validation_loss == [9, 5, 3, 4, 6, 7]
+    assert history.best_epoch == 3
+    assert model.mark.item() == marks[3] != marks[-1]
+    assert "stopped early" in repr(history)
+    assert set(model.sizes) == {576, -64}  # a tenth is held out, the rest trains
+
+
+def test_early_stopping_counts_from_the_start_epoch(images):
+    _, history, _ = stop_early([1, 9, 8, 8, 9, 9], images, patience=2, start_epoch=2)
+    assert history.best_epoch == 4
+    assert len(history) == 6
+
+
+def test_early_stopping_may_run_to_the_end(images):
+    model, history, marks = stop_early([5, 4, 3, 2], images, patience=1)
+    assert (len(history), history.best_epoch, history.note) == (4, 4, "")
+    assert model.mark.item() == marks[-1]
+
+
+def test_early_stopping_holds_out_training_images_only(images):
+    """The held-out part and the part trained on make up the training set."""
+    seen = {True: [], False: []}
+
+    class Recording(VAE):
+        def loss_terms(self, x):
+            seen[self.training].append(x.clone())
+            return super().loss_terms(x)
+
+    quick(make(Recording), images, patience=1, epochs=1, validation_fraction=0.25)
+    held_out, trained = (torch.cat(seen[mode]).flatten(1) for mode in (False, True))
+    assert (len(held_out), len(trained)) == (160, 480)
+    together = torch.cat([held_out, trained]).sum(dim=1).sort().values
+    torch.testing.assert_close(together, images.flatten(1).sum(dim=1).sort().values)
+
+
+def press_ctrl_c(at):
+    def callback(step, model):
+        if step == at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    return callback
+
+
+@pytest.mark.parametrize(("at", "finished"), [(0, 0), (3, 0), (5, 0), (7, 1)])
+def test_ctrl_c_keeps_weights_and_history(images, at, finished):
+    steps = []
+
+    def callback(step, model):
+        steps.append((step, weights(model)))
+        press_ctrl_c(at)(step, model)
+
+    model = make()
+    handler = signal.getsignal(signal.SIGINT)
+    history = quick(model, images, images, callback=callback, callback_every=1)
+    assert history.interrupted
+    assert "interrupted" in repr(history)
+    assert "interrupted" in history._repr_html_()
+    assert len(history) == len(history.test_loss) == finished
+    assert steps[-1][0] == max(at, 1)
+    assert torch.equal(weights(model), steps[-1][1])
+    assert signal.getsignal(signal.SIGINT) is handler
+
+
+def test_a_second_ctrl_c_raises(images):
+    def callback(step, model):
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        quick(make(), images, callback=callback, callback_every=1)
+
+
+def test_training_works_outside_the_main_thread(images):
+    done = []
+    thread = threading.Thread(target=lambda: done.append(quick(make(), images)))
+    thread.start()
+    thread.join()
+    assert len(done[0]) == 2
+
+
+class Breaking(VAE):
+    def loss_terms(self, x):
+        nll, kl = super().loss_terms(x)
+        self.calls = getattr(self, "calls", 0) + 1
+        return nll * (math.inf if self.calls == 8 else 1), kl
+
+
+def test_a_loss_that_is_not_finite_stops_at_once(images):
+    model = make(Breaking)
+    with pytest.raises(FloatingPointError, match=r"inf in epoch 2, step 3.*learning rate.*logits"):
+        quick(model, images)
+    assert model.calls == 8
+    assert torch.isfinite(weights(model)).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"epochs": 0}, "epochs must be a whole number, 1 or more, got 0"),
+        ({"epochs": 2.5}, "epochs"),
+        ({"epochs": True}, "epochs"),
+        ({"batch_size": -1}, "batch_size"),
+        ({"lr": 0}, "lr must be a positive number"),
+        ({"lr": math.nan}, "lr"),
+        ({"lr": "fast"}, "lr.*'fast'"),
+        ({"beta": -1}, "beta"),
+        ({"beta": math.inf}, "beta"),
+        ({"schedule": "cosine"}, "schedule must be 'one-cycle' or 'constant', got 'cosine'"),
+        ({"patience": 0}, "patience"),
+        ({"start_epoch": 0}, "start_epoch"),
+        ({"callback_every": 0}, "callback_every"),
+        ({"validation_fraction": 1.0}, "validation_fraction"),
+    ],
+)
+def test_bad_arguments_raise_before_the_first_step(images, arguments, words):
+    model = make()
+    before = weights(model)
+    with pytest.raises(ValueError, match=words):
+        quick(model, images, **arguments)
+    assert torch.equal(weights(model), before)
+
+
+@pytest.mark.parametrize("name", ["train", "test"])
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        (torch.ones(4, 1, 28, 28) * 1.1, "0, 1"),
+        (torch.ones(4, 1, 28, 28) * -0.5, "0, 1"),
+        (torch.ones(4, 1, 14, 14), "shape"),
+        (torch.ones(4, 784), "shape"),
+        (torch.ones(0, 1, 28, 28), "empty"),
+        (torch.ones(4, 1, 28, 28) * math.nan, "NaN"),
+        (torch.ones(4, 1, 28, 28, dtype=torch.int64), "floating-point"),
+        ([[0.0]], "torch.Tensor"),
+    ],
+)
+def test_bad_images_raise_before_the_first_step(images, name, bad, words):
+    model = make()
+    before = weights(model)
+    data = {"train": images, "test": images, name: bad}
+    with pytest.raises((TypeError, ValueError), match=f"^{name}.*{words}"):
+        quick(model, data["train"], data["test"])
+    assert torch.equal(weights(model), before)
+
+
+def test_early_stopping_needs_two_images(images):
+    with pytest.raises(ValueError, match="one image"):
+        quick(make(), images[:1], patience=1)
+
+
+def test_history_shows_itself_as_a_table():
+    history = History()
+    history.add("train", 10.0, 8.0, 2.0)
+    history.add("test", 11.0, 8.5, 2.5)
+    history.seconds.append(1.25)
+    lines = repr(history).splitlines()
+    assert len(lines) == 2
+    assert "test KL" in lines[0]
+    assert lines[1].split() == ["1", "10.00", "8.00", "2.00", "11.00", "8.50", "2.50", "1.2"]
+    html = history._repr_html_()
+    assert html.count("<tr>") == 2
+    assert "<td>8.50</td>" in html
+
+
+def test_history_of_an_autoencoder_has_no_empty_columns(images):
+    history = quick(make(Autoencoder), images, epochs=1)
+    assert "KL" not in repr(history)
+    assert "test" not in repr(history)
+
+
+def test_progress_bar_vanishes(images, capsys):
+    fit(make(), images, epochs=1, seed=0)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "training" in err
+    assert err.split("\r")[-2].strip() == err.split("\r")[-1].strip() == ""
+
+
+def test_silence_on_request(images, capsys):
+    quick(make(), images)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_device_moves_the_model(images):
+    model = make()
+    quick(model, images, device="cpu", epochs=1)
+    assert training.torch.device("cpu") == next(model.parameters()).device
+
+
+def test_grey_values_train_as_well(mnist):
+    grey = mnist[0][:256] * 0.7
+    assert math.isfinite(quick(make(), grey).train_loss[-1])
+    assert not torch.equal(binarize(grey), grey)

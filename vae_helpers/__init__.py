@@ -1,0 +1,26 @@
+"""Helpers for the VAE tutorial: everything public, importable from here."""
+
+from .data import (
+    batches,
+    binarize,
+    load_fashion_sample,
+    load_mnist,
+    load_torchvision,
+    load_uci_digits,
+)
+from .evaluation import Evaluation, active_units, evaluate, importance_weighted_nll
+from .history import History
+from .losses import bernoulli_nll, kl_divergence, negative_elbo, squared_error
+from .models import VAE, Autoencoder, ConvVAE
+from .plotting import (
+    plot_bars,
+    plot_codes,
+    plot_curves,
+    plot_histograms,
+    plot_history,
+    plot_image_grid,
+    plot_images,
+    show,
+)
+from .runtime import SMOKE, pick_device, seed_everything
+from .training import fit

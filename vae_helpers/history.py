@@ -1,0 +1,83 @@
+"""What a training run reports: one row per epoch."""
+
+from dataclasses import dataclass, field
+
+_TITLES = {
+    "train_loss": "train loss",
+    "train_nll": "train NLL",
+    "train_kl": "train KL",
+    "validation_loss": "validation loss",
+    "test_loss": "test loss",
+    "test_nll": "test NLL",
+    "test_kl": "test KL",
+    "seconds": "seconds",
+}
+
+
+@dataclass
+class History:
+    """Per-epoch record of `fit`; every list has one value per finished epoch.
+
+    Losses are nats per image (mean over images), loss = NLL + beta * KL. Training figures are
+    averaged while the weights change within the epoch; validation and test figures are taken at
+    its end. For `Autoencoder` the NLL columns hold the squared error and the KL columns zeros.
+
+    Attributes:
+        train_loss, train_nll, train_kl: over the training images.
+        validation_loss: empty without early stopping.
+        test_loss, test_nll, test_kl: empty without test images.
+        seconds: training time of each epoch, evaluation not counted.
+        best_epoch: with early stopping, the epoch (from 1) whose weights the model has now.
+        note: why training ended early, "" if it did not.
+        interrupted: True if Ctrl-C ended it.
+    """
+
+    train_loss: list[float] = field(default_factory=list)
+    train_nll: list[float] = field(default_factory=list)
+    train_kl: list[float] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    test_loss: list[float] = field(default_factory=list)
+    test_nll: list[float] = field(default_factory=list)
+    test_kl: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    best_epoch: int | None = None
+    note: str = ""
+    interrupted: bool = False
+
+    def __len__(self) -> int:
+        return len(self.seconds)
+
+    def add(self, part: str, loss: float, nll: float, kl: float) -> None:
+        """Append one epoch's means over `part`, "train" or "test"."""
+        for name, value in (("loss", loss), ("nll", nll), ("kl", kl)):
+            getattr(self, f"{part}_{name}").append(value)
+
+    def _rows(self) -> list[list[str]]:
+        """Header and formatted rows; NLL and KL are left out where the KL is zero throughout."""
+        plain = not any(self.train_kl)
+        names = [
+            name
+            for name in _TITLES
+            if getattr(self, name) and not (plain and name.endswith(("_nll", "_kl")))
+        ]
+        rows = [["epoch", *(_TITLES[name] for name in names)]]
+        for i in range(len(self)):
+            decimals = [1 if name == "seconds" else 2 for name in names]
+            values = [getattr(self, name)[i] for name in names]
+            cells = [f"{value:.{d}f}" for value, d in zip(values, decimals, strict=True)]
+            rows.append([f"{i + 1}", *cells])
+        return rows
+
+    def __repr__(self) -> str:
+        rows = self._rows()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
+        return "\n".join(lines + [self.note] * bool(self.note))
+
+    def _repr_html_(self) -> str:
+        head, *body = self._rows()
+        html = "<tr>" + "".join(f"<th scope='col'>{cell}</th>" for cell in head) + "</tr>"
+        for row in body:
+            html += "<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>"
+        note = f"<p>{self.note}</p>" if self.note else ""
+        return f"<table>{html}</table>{note}"

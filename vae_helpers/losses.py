@@ -1,0 +1,94 @@
+"""The terms of the objective: pure functions, in nats, one value per image."""
+
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def _require_equal_shapes(**tensors: Tensor) -> None:
+    (first, a), (second, b) = tensors.items()
+    if a.shape != b.shape:
+        raise ValueError(
+            f"{first} and {second} must have the same shape, "
+            f"got {tuple(a.shape)} and {tuple(b.shape)}: reshape one of them first"
+        )
+
+
+def kl_divergence(mu: Tensor, logvar: Tensor) -> Tensor:
+    """KL(q(z|x) || N(0, I)) of a diagonal Gaussian, in nats, one value per image.
+
+    Args:
+        mu: posterior mean, shape (batch, latent_dim).
+        logvar: log of the posterior variance, same shape as `mu`.
+
+    Returns:
+        Shape (batch,).
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Source: Kingma & Welling (2014), Appendix B.
+    """
+    _require_equal_shapes(mu=mu, logvar=logvar)
+    # expm1 keeps the digits that exp(logvar) - 1 would lose where the variance is close to 1.
+    return 0.5 * (mu.square() + logvar.expm1() - logvar).sum(dim=1)
+
+
+def bernoulli_nll(x_logits: Tensor, x: Tensor) -> Tensor:
+    """-log p(x|z) of independent Bernoulli pixels, in nats, summed over each image's pixels.
+
+    For grey values strictly between 0 and 1 it is the cross-entropy, which is not a likelihood.
+
+    Args:
+        x_logits: log-odds of each pixel being 1, shape (batch, ...).
+        x: pixels in [0, 1], same shape.
+
+    Returns:
+        Shape (batch,).
+
+    Raises:
+        ValueError: if the shapes differ.
+
+    Source: Kingma & Welling (2014), Appendix C.1.
+    """
+    _require_equal_shapes(x_logits=x_logits, x=x)
+    return F.binary_cross_entropy_with_logits(x_logits, x, reduction="none").flatten(1).sum(dim=1)
+
+
+def squared_error(recon_x: Tensor, x: Tensor) -> Tensor:
+    """Sum of squared pixel differences, one value per image.
+
+    Args:
+        recon_x: reconstructed pixels, shape (batch, ...).
+        x: pixels, same shape.
+
+    Returns:
+        Shape (batch,).
+
+    Raises:
+        ValueError: if the shapes differ.
+    """
+    _require_equal_shapes(recon_x=recon_x, x=x)
+    return (recon_x - x).square().flatten(1).sum(dim=1)
+
+
+def negative_elbo(
+    x_logits: Tensor, x: Tensor, mu: Tensor, logvar: Tensor, beta: float = 1.0
+) -> Tensor:
+    """One-sample estimate of -ELBO = E_q[-log p(x|z)] + beta * KL(q(z|x) || p(z)), per image.
+
+    Args:
+        x_logits: decoder output for one z drawn from q(z|x), shape (batch, ...).
+        x: the images, same shape as `x_logits`.
+        mu: posterior mean, shape (batch, latent_dim).
+        logvar: log of the posterior variance, same shape as `mu`.
+        beta: weight of the KL term; 1 gives the bound on -log p(x).
+
+    Returns:
+        Shape (batch,), in nats.
+
+    Raises:
+        ValueError: if the shapes of a pair differ.
+
+    Source: Kingma & Welling (2014), eq. 10; beta: Higgins et al. (2017).
+    """
+    return bernoulli_nll(x_logits, x) + beta * kl_divergence(mu, logvar)

@@ -1,0 +1,221 @@
+"""Tensors in, `Figure` out; nothing here trains or saves. `show` puts a figure on the page."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+if TYPE_CHECKING:  # Matplotlib is loaded by the first figure, not by `import vae_helpers`.
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from .history import History
+
+_STYLES = ["-", "--", ":", "-."]  # so that colour is never the only difference
+
+
+def _figure(height: float, columns: int = 1, **options: Any) -> tuple[Figure, list[Axes]]:
+    """Return an 8-inch wide figure with one row of axes, outside pyplot's global list."""
+    import matplotlib
+    from cycler import cycler
+    from matplotlib.figure import Figure
+
+    colours = matplotlib.color_sequences["petroff10"]  # made for colour-blind readers, too
+    with matplotlib.rc_context({"axes.prop_cycle": cycler(color=colours)}):
+        figure = Figure(figsize=(8, height), layout="constrained")
+        axes = figure.subplots(1, columns, squeeze=False, **options)[0]
+        for ax in axes:
+            ax.spines[["top", "right"]].set_visible(False)
+        return figure, list(axes)
+
+
+def _array(values: Tensor | Sequence[float] | np.ndarray) -> np.ndarray:
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+
+
+def show(figure: Figure, alt: str) -> None:
+    """Display a figure in a notebook, with alternative text for readers who cannot see it.
+
+    Args:
+        figure: what a `plot_` function returned.
+        alt: what a sighted reader would take from the figure, in a sentence or two.
+
+    Raises:
+        ValueError: if `alt` is blank.
+    """
+    from IPython.display import Image, display
+
+    if not alt.strip():
+        raise ValueError("alt must say what the figure shows, got blank text")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100)
+    display(Image(buffer.getvalue(), alt=alt))
+
+
+def _tile(images: Tensor, columns: int, padding: int) -> np.ndarray:
+    from torchvision.utils import make_grid
+
+    tiles = make_grid(images.detach().cpu(), nrow=columns, padding=padding, pad_value=0.5)
+    return tiles[0].numpy()
+
+
+def plot_images(rows: Mapping[str, Tensor]) -> Figure:
+    """Labelled rows of images, one row an entry, columns aligned.
+
+    Args:
+        rows: label -> images (n, 1, H, W) in [0, 1], the same n in each row.
+    """
+    n = max(len(images) for images in rows.values())
+    height = min(8 / n, 1.1)
+    figure, _ = _figure(height * len(rows) + 0.1)
+    figure.clear()
+    axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
+    for ax, (label, images) in zip(axes, rows.items(), strict=True):
+        ax.imshow(_tile(images, n, padding=1), cmap="gray", vmin=0, vmax=1)
+        ax.set_ylabel(label, rotation=0, ha="right", va="center")
+        ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
+    return figure
+
+
+def plot_image_grid(
+    images: Tensor, x: Sequence[float] | Tensor, y: Sequence[float] | Tensor, title: str = ""
+) -> Figure:
+    """Images decoded over a 2-D latent grid, with the latent values as tick labels.
+
+    Args:
+        images: (len(y) * len(x), 1, H, W) in [0, 1], row by row, the top row first.
+        x: first latent coordinate of each column, left to right.
+        y: second latent coordinate of each row, top to bottom.
+        title: above the picture.
+    """
+    figure, (ax,) = _figure(8)
+    side = images.shape[-1] + 1
+    ax.imshow(_tile(images, len(x), padding=1), cmap="gray", vmin=0, vmax=1)
+    for axis, values in ((ax.xaxis, _array(x)), (ax.yaxis, _array(y))):
+        step = max(1, len(values) // 10)
+        ticks = range(0, len(values), step)
+        axis.set_ticks([i * side + side / 2 for i in ticks], [f"{values[i]:.1f}" for i in ticks])
+    ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title)
+    return figure
+
+
+def plot_codes(codes: Mapping[str, Tensor], labels: Tensor, **marks: Tensor) -> Figure:
+    """Scatter of 2-D codes coloured by digit, each digit also written at its median.
+
+    Args:
+        codes: title -> codes (N, 2), one panel an entry.
+        labels: digits (N,).
+        **marks: further points (M, 2), drawn as black crosses and named in the legend.
+    """
+    figure, axes = _figure(8 / len(codes) if len(codes) > 1 else 6.5, len(codes))
+    digits = _array(labels)
+    for ax, (title, z) in zip(axes, codes.items(), strict=True):
+        points = _array(z)
+        for digit in np.unique(digits):
+            own = points[digits == digit]
+            ax.scatter(own[:, 0], own[:, 1], s=3, alpha=0.5, linewidths=0, rasterized=True)
+        for digit in np.unique(digits):
+            x, y = np.median(points[digits == digit], axis=0)
+            box = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "alpha": 0.85}
+            ax.text(x, y, str(digit), ha="center", va="center", fontweight="bold", bbox=box)
+        for name, extra in marks.items():
+            ax.plot(*_array(extra).T, "k+", markersize=4, label=name)
+        if marks:
+            ax.legend(loc="upper right")
+        ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title)
+    return figure
+
+
+def plot_curves(
+    curves: Mapping[str, Any], xlabel: str, ylabel: str, *, marker: str = "", **scales: str
+) -> Figure:
+    """Lines in one panel.
+
+    Args:
+        curves: label -> y values, or a pair (x values, y values); x counts from 1 otherwise.
+        xlabel: with its unit.
+        ylabel: with its unit.
+        marker: Matplotlib marker at each point.
+        **scales: such as xscale="log".
+    """
+    figure, (ax,) = _figure(4)
+    for i, (label, curve) in enumerate(curves.items()):
+        x, y = curve if isinstance(curve, tuple) else (range(1, len(curve) + 1), curve)
+        ax.plot(_array(x), _array(y), _STYLES[i % 4], marker=marker, label=label)
+    ax.set(xlabel=xlabel, ylabel=ylabel, **scales)
+    if len(curves) > 1:
+        ax.legend(frameon=False)
+    return figure
+
+
+def plot_history(
+    histories: Mapping[str, History], parts: Sequence[str] = ("loss", "nll", "kl")
+) -> Figure:
+    """Learning curves, one panel for each of loss, NLL and KL; dashed for training.
+
+    Args:
+        histories: label -> what `fit` returned.
+        parts: which panels.
+    """
+    titles = {"loss": "loss", "nll": "reconstruction (NLL)", "kl": "KL"}
+    figure, axes = _figure(3.2 if len(parts) > 1 else 4, len(parts))
+    for ax, part in zip(axes, parts, strict=True):
+        for i, (label, history) in enumerate(histories.items()):
+            for name, style in (("train", "--"), ("test", "-")):
+                values = getattr(history, f"{name}_{part}")
+                epochs = range(1, len(values) + 1)
+                ax.plot(epochs, values, style, color=f"C{i}", label=f"{label} {name}".strip())
+        ax.set(xlabel="epoch", title=titles[part])
+    axes[0].set_ylabel("per image, mean")
+    axes[0].legend(frameon=False)
+    return figure
+
+
+def plot_bars(bars: Mapping[str, Any], names: Sequence[Any], xlabel: str, ylabel: str) -> Figure:
+    """Groups of bars side by side.
+
+    Args:
+        bars: label -> heights, one per name.
+        names: of the groups, along the horizontal axis.
+        xlabel: of the groups.
+        ylabel: with its unit.
+    """
+    figure, (ax,) = _figure(3.5)
+    width = 0.8 / len(bars)
+    for i, (label, heights) in enumerate(bars.items()):
+        places = np.arange(len(names)) + (i - (len(bars) - 1) / 2) * width
+        hatch = ["", "//", "..", "xx"][i % 4]
+        ax.bar(places, _array(heights), width, label=label, hatch=hatch, edgecolor="white")
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.set_xticks(range(len(names)), [str(name) for name in names])
+    if len(bars) > 1:
+        ax.legend(frameon=False)
+    return figure
+
+
+def plot_histograms(values: Mapping[str, Any], xlabel: str, bins: int = 60) -> Figure:
+    """Outlined densities over common bins.
+
+    Args:
+        values: label -> numbers.
+        xlabel: with its unit.
+        bins: how many, over the joint range.
+    """
+    figure, (ax,) = _figure(3.5)
+    arrays = {label: _array(v).ravel() for label, v in values.items()}
+    edges = np.histogram_bin_edges(np.concatenate(list(arrays.values())), bins)
+    for i, (label, array) in enumerate(arrays.items()):
+        options: dict[str, Any] = {
+            "histtype": "step",
+            "linewidth": 1.8,
+            "linestyle": _STYLES[i % 4],
+        }
+        ax.hist(array, list(edges), density=True, label=label, **options)
+    ax.set(xlabel=xlabel, ylabel="density")
+    ax.legend(frameon=False)
+    return figure
