@@ -1,10 +1,22 @@
+import lzma
+from pathlib import Path
+
 import matplotlib
 import pytest
 import torch
 
-from vae_helpers import binarize, load_mnist
+from vae_helpers import binarize, data, load_mnist
 
 matplotlib.use("agg")
+
+
+def write_raw_mnist(root: Path) -> None:
+    """Write the shipped MNIST files to where torchvision wants to find them."""
+    folder = root / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    for path in data.DATASETS.glob("mnist-*.xz"):
+        name = path.stem.removeprefix("mnist-")
+        (folder / name).write_bytes(lzma.decompress(path.read_bytes()))
 
 
 @pytest.fixture(scope="session")

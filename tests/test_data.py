@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from conftest import write_raw_mnist
 
 from vae_helpers import (
     batches,
@@ -20,12 +21,7 @@ from vae_helpers import (
 
 @pytest.fixture
 def raw_mnist(tmp_path):
-    """The shipped MNIST files as torchvision wants to find them."""
-    folder = tmp_path / "MNIST" / "raw"
-    folder.mkdir(parents=True)
-    for path in data.DATASETS.glob("mnist-*.xz"):
-        name = path.stem.removeprefix("mnist-")
-        (folder / name).write_bytes(lzma.decompress(path.read_bytes()))
+    write_raw_mnist(tmp_path)
     return tmp_path
 
 

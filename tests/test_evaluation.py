@@ -13,7 +13,8 @@ def tiny():
     model = VAE(data_dim=4, hidden_dims=(8,), latent_dim=1).double()
     for p in model.parameters():
         torch.nn.init.normal_(p, std=0.8)
-    # A posterior wider than the prior bounds the importance weights, so that they converge fast.
+    # A posterior wider than the prior, and near it, bounds the importance weights closely.
+    model.mu_head.weight.data.mul_(0.2)
     torch.nn.init.zeros_(model.logvar_head.weight)
     torch.nn.init.constant_(model.logvar_head.bias, 0.7)
     return model
@@ -44,7 +45,7 @@ def test_truth_is_a_distribution_over_the_sixteen_images(truth):
 
 def test_importance_weighted_nll_finds_the_true_likelihood(tiny, every_image, truth):
     estimate = importance_weighted_nll(tiny, every_image, 100_000, max_rows=200_000)
-    torch.testing.assert_close(estimate.double(), truth, atol=0.02, rtol=0)
+    torch.testing.assert_close(estimate.double(), truth, atol=0.03, rtol=0)
 
 
 def test_importance_weighted_nll_falls_with_the_number_of_samples(tiny, every_image, truth):
@@ -64,7 +65,7 @@ def test_one_sample_is_the_negative_elbo(tiny, every_image):
 def test_memory_bound_changes_neither_shape_nor_size(tiny, every_image, truth, max_rows):
     estimate = importance_weighted_nll(tiny, every_image, 300, max_rows=max_rows)
     assert estimate.shape == (16,)
-    torch.testing.assert_close(estimate.double(), truth, atol=0.6, rtol=0)
+    torch.testing.assert_close(estimate.double(), truth, atol=0.4, rtol=0)
 
 
 def test_evaluate_is_the_mean_of_the_loss_terms_whatever_the_batches(tiny, every_image):

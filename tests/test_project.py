@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 FLOORS = [
     {"data", "losses", "latent", "runtime", "arguments", "history", "progress"},
-    {"models", "training", "evaluation", "anomaly"},
+    {"models", "training", "evaluation", "classify", "anomaly"},
     {"plotting", "animation"},
     {"widgets", "checks"},
 ]

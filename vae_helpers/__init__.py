@@ -1,5 +1,6 @@
 """Helpers for the VAE tutorial: everything public, importable from here."""
 
+from .classify import class_probabilities, train_classifier
 from .data import (
     batches,
     binarize,

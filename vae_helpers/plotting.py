@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 if TYPE_CHECKING:  # Matplotlib is loaded by the first figure, not by `import vae_helpers`.
@@ -69,16 +70,13 @@ def plot_images(rows: Mapping[str, Tensor]) -> Figure:
     Args:
         rows: label -> images (n, 1, H, W) in [0, 1], the same n in each row.
     """
-    n = max(len(images) for images in rows.values())
-    height = min(8 / n, 1.1)
-    figure, _ = _figure(height * len(rows) + 0.1)
-    figure.clear()
-    axes = figure.subplots(len(rows), 1, squeeze=False)[:, 0]
-    for ax, (label, images) in zip(axes, rows.items(), strict=True):
-        ax.imshow(_tile(images, n, padding=1), cmap="gray", vmin=0, vmax=1)
-        ax.set_ylabel(label, rotation=0, ha="right", va="center")
-        ax.set(xticks=[], yticks=[])
-        ax.spines[:].set_visible(False)
+    n, side = len(next(iter(rows.values()))), next(iter(rows.values())).shape[-1] + 1
+    figure, (ax,) = _figure(len(rows) * min(7.2 / n, 1.1) + 0.2)
+    ax.imshow(_tile(torch.cat(list(rows.values())), n, padding=1), cmap="gray", vmin=0, vmax=1)
+    ax.set_yticks([i * side + side / 2 for i in range(len(rows))], list(rows))
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
     return figure
 
 
@@ -104,29 +102,57 @@ def plot_image_grid(
     return figure
 
 
+def _core_range(points: np.ndarray) -> list[tuple[float, float]]:
+    """Ranges of both coordinates without the outermost 0.5% at either end, slightly widened."""
+    low, high = np.quantile(points, [0.005, 0.995], axis=0)
+    margin = 0.05 * (high - low) + 1e-6
+    return list(zip((low - margin).tolist(), (high + margin).tolist(), strict=True))
+
+
+def _label_places(points: np.ndarray, labels: np.ndarray) -> dict[Any, tuple[float, float]]:
+    """For each label the place where it is common and the others are rare, on a coarse grid."""
+    span = _core_range(points)
+
+    def count(some: np.ndarray) -> Any:
+        return np.histogram2d(some[:, 0], some[:, 1], bins=25, range=span)
+
+    total, x_edges, y_edges = count(points)
+    places = {}
+    for label in np.unique(labels):
+        own = count(points[labels == label])[0]
+        i, j = np.unravel_index(np.argmax(own**2 / np.maximum(total, 1)), own.shape)
+        places[label] = (x_edges[i : i + 2].mean(), y_edges[j : j + 2].mean())
+    return places
+
+
 def plot_codes(codes: Mapping[str, Tensor], labels: Tensor, **marks: Tensor) -> Figure:
-    """Scatter of 2-D codes coloured by digit, each digit also written at its median.
+    """Scatter of 2-D codes coloured by digit, each digit also written where it prevails.
+
+    The outermost half percent of the codes at either end of an axis may lie outside the frame,
+    unless there are marks.
 
     Args:
         codes: title -> codes (N, 2), one panel an entry.
         labels: digits (N,).
         **marks: further points (M, 2), drawn as black crosses and named in the legend.
     """
-    figure, axes = _figure(8 / len(codes) if len(codes) > 1 else 6.5, len(codes))
+    figure, axes = _figure(4.2 if len(codes) > 1 else 6.5, len(codes))
     digits = _array(labels)
     for ax, (title, z) in zip(axes, codes.items(), strict=True):
         points = _array(z)
         for digit in np.unique(digits):
             own = points[digits == digit]
             ax.scatter(own[:, 0], own[:, 1], s=3, alpha=0.5, linewidths=0, rasterized=True)
-        for digit in np.unique(digits):
-            x, y = np.median(points[digits == digit], axis=0)
-            box = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "alpha": 0.85}
+        for digit, (x, y) in _label_places(points, digits).items():
+            box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "alpha": 0.8}
             ax.text(x, y, str(digit), ha="center", va="center", fontweight="bold", bbox=box)
         for name, extra in marks.items():
             ax.plot(*_array(extra).T, "k+", markersize=4, label=name)
         if marks:
             ax.legend(loc="upper right")
+        else:
+            xlim, ylim = _core_range(points)
+            ax.set(xlim=xlim, ylim=ylim)
         ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title)
     return figure
 
@@ -154,13 +180,16 @@ def plot_curves(
 
 
 def plot_history(
-    histories: Mapping[str, History], parts: Sequence[str] = ("loss", "nll", "kl")
+    histories: Mapping[str, History],
+    parts: Sequence[str] = ("loss", "nll", "kl"),
+    ylabel: str = "nats per image",
 ) -> Figure:
     """Learning curves, one panel for each of loss, NLL and KL; dashed for training.
 
     Args:
         histories: label -> what `fit` returned.
         parts: which panels.
+        ylabel: with its unit.
     """
     titles = {"loss": "loss", "nll": "reconstruction (NLL)", "kl": "KL"}
     figure, axes = _figure(3.2 if len(parts) > 1 else 4, len(parts))
@@ -171,7 +200,7 @@ def plot_history(
                 epochs = range(1, len(values) + 1)
                 ax.plot(epochs, values, style, color=f"C{i}", label=f"{label} {name}".strip())
         ax.set(xlabel="epoch", title=titles[part])
-    axes[0].set_ylabel("per image, mean")
+    axes[0].set_ylabel(ylabel)
     axes[0].legend(frameon=False)
     return figure
 
@@ -194,7 +223,7 @@ def plot_bars(bars: Mapping[str, Any], names: Sequence[Any], xlabel: str, ylabel
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.set_xticks(range(len(names)), [str(name) for name in names])
     if len(bars) > 1:
-        ax.legend(frameon=False)
+        figure.legend(loc="outside upper center", ncols=len(bars), frameon=False)
     return figure
 
 
@@ -217,5 +246,5 @@ def plot_histograms(values: Mapping[str, Any], xlabel: str, bins: int = 60) -> F
         }
         ax.hist(array, list(edges), density=True, label=label, **options)
     ax.set(xlabel=xlabel, ylabel="density")
-    ax.legend(frameon=False)
+    figure.legend(loc="outside upper center", ncols=len(arrays), frameon=False)
     return figure
