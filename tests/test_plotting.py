@@ -75,6 +75,9 @@ def test_history_has_a_panel_a_part():
     assert [len(ax.lines) for ax in figure.axes] == [4, 4, 4]
     assert figure.axes[0].lines[1].get_ydata().tolist() == [4, 5, 6]
     assert len(plot_history({"": history}, ["loss"]).axes) == 1
+    (ax,) = plot_history({"": history}, ["loss"], start=2).axes
+    assert ax.lines[1].get_xdata().tolist() == [2, 3]
+    assert ax.lines[1].get_ydata().tolist() == [5, 6]
 
 
 def test_bars_and_histograms_hold_what_they_were_given():

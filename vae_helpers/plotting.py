@@ -183,6 +183,7 @@ def plot_history(
     histories: Mapping[str, History],
     parts: Sequence[str] = ("loss", "nll", "kl"),
     ylabel: str = "nats per image",
+    start: int = 1,
 ) -> Figure:
     """Learning curves, one panel for each of loss, NLL and KL; dashed for training.
 
@@ -190,15 +191,22 @@ def plot_history(
         histories: label -> what `fit` returned.
         parts: which panels.
         ylabel: with its unit.
+        start: the first epoch to draw; a later one leaves more room for the end.
     """
     titles = {"loss": "loss", "nll": "reconstruction (NLL)", "kl": "KL"}
     figure, axes = _figure(3.2 if len(parts) > 1 else 4, len(parts))
     for ax, part in zip(axes, parts, strict=True):
-        for i, (label, history) in enumerate(histories.items()):
+        for (label, history), marker in zip(histories.items(), "os^v", strict=False):
+            colour = None
             for name, style in (("train", "--"), ("test", "-")):
-                values = getattr(history, f"{name}_{part}")
-                epochs = range(1, len(values) + 1)
-                ax.plot(epochs, values, style, color=f"C{i}", label=f"{label} {name}".strip())
+                values = getattr(history, f"{name}_{part}")[start - 1 :]
+                epochs = range(start, start + len(values))
+                text = f"{label} {name}".strip()
+                (line,) = ax.plot(
+                    epochs, values, style, color=colour, marker=marker, markersize=3.5, label=text
+                )
+                colour = line.get_color()
+        ax.xaxis.get_major_locator().set_params(integer=True)
         ax.set(xlabel="epoch", title=titles[part])
     axes[0].set_ylabel(ylabel)
     axes[0].legend(frameon=False)
