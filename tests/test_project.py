@@ -19,7 +19,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 FLOORS = [
     {"data", "losses", "latent", "runtime", "arguments", "history", "progress"},
     {"models", "training", "evaluation", "classify", "anomaly"},
-    {"plotting", "animation"},
+    {"plotting", "charts", "animation"},
     {"widgets", "checks"},
 ]
 

@@ -1,5 +1,6 @@
 """Helpers for the VAE tutorial: everything public, importable from here."""
 
+from .charts import plot_bars, plot_curves, plot_history
 from .classify import class_probabilities, train_classifier
 from .data import (
     batches,
@@ -13,15 +14,6 @@ from .evaluation import Evaluation, active_units, evaluate, importance_weighted_
 from .history import History
 from .losses import bernoulli_nll, kl_divergence, negative_elbo, squared_error
 from .models import VAE, Autoencoder, ConvVAE
-from .plotting import (
-    plot_bars,
-    plot_codes,
-    plot_curves,
-    plot_histograms,
-    plot_history,
-    plot_image_grid,
-    plot_images,
-    show,
-)
+from .plotting import plot_codes, plot_image_grid, plot_images, show
 from .runtime import SMOKE, pick_device, seed_everything
 from .training import fit

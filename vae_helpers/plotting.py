@@ -1,4 +1,7 @@
-"""Tensors in, `Figure` out; nothing here trains or saves. `show` puts a figure on the page."""
+"""Pictures and maps: tensors in, `Figure` out; nothing here trains or saves.
+
+`show` puts a figure on the page.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,8 @@ if TYPE_CHECKING:  # Matplotlib is loaded by the first figure, not by `import va
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .history import History
 
-_STYLES = ["-", "--", ":", "-."]  # so that colour is never the only difference
-
-
-def _figure(height: float, columns: int = 1, **options: Any) -> tuple[Figure, list[Axes]]:
+def new_figure(height: float, columns: int = 1, **options: Any) -> tuple[Figure, list[Axes]]:
     """Return an 8-inch wide figure with one row of axes, outside pyplot's global list."""
     import matplotlib
     from cycler import cycler
@@ -34,7 +33,8 @@ def _figure(height: float, columns: int = 1, **options: Any) -> tuple[Figure, li
         return figure, list(axes)
 
 
-def _array(values: Tensor | Sequence[float] | np.ndarray) -> np.ndarray:
+def as_array(values: Tensor | Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return tensors (from any device) and sequences as NumPy arrays."""
     return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
 
 
@@ -71,7 +71,7 @@ def plot_images(rows: Mapping[str, Tensor]) -> Figure:
         rows: label -> images (n, 1, H, W) in [0, 1], the same n in each row.
     """
     n, side = len(next(iter(rows.values()))), next(iter(rows.values())).shape[-1] + 1
-    figure, (ax,) = _figure(len(rows) * min(7.2 / n, 1.1) + 0.2)
+    figure, (ax,) = new_figure(len(rows) * min(7.2 / n, 1.1) + 0.2)
     ax.imshow(_tile(torch.cat(list(rows.values())), n, padding=1), cmap="gray", vmin=0, vmax=1)
     ax.set_yticks([i * side + side / 2 for i in range(len(rows))], list(rows))
     ax.set_xticks([])
@@ -91,10 +91,10 @@ def plot_image_grid(
         y: second latent coordinate of each row, top to bottom.
         title: above the picture.
     """
-    figure, (ax,) = _figure(8)
+    figure, (ax,) = new_figure(8)
     side = images.shape[-1] + 1
     ax.imshow(_tile(images, len(x), padding=1), cmap="gray", vmin=0, vmax=1)
-    for axis, values in ((ax.xaxis, _array(x)), (ax.yaxis, _array(y))):
+    for axis, values in ((ax.xaxis, as_array(x)), (ax.yaxis, as_array(y))):
         step = max(1, len(values) // 10)
         ticks = range(0, len(values), step)
         axis.set_ticks([i * side + side / 2 for i in ticks], [f"{values[i]:.1f}" for i in ticks])
@@ -136,10 +136,10 @@ def plot_codes(codes: Mapping[str, Tensor], labels: Tensor, **marks: Tensor) -> 
         labels: digits (N,).
         **marks: further points (M, 2), drawn as black crosses and named in the legend.
     """
-    figure, axes = _figure(4.2 if len(codes) > 1 else 6.5, len(codes))
-    digits = _array(labels)
+    figure, axes = new_figure(4.2 if len(codes) > 1 else 6.5, len(codes))
+    digits = as_array(labels)
     for ax, (title, z) in zip(axes, codes.items(), strict=True):
-        points = _array(z)
+        points = as_array(z)
         for digit in np.unique(digits):
             own = points[digits == digit]
             ax.scatter(own[:, 0], own[:, 1], s=3, alpha=0.5, linewidths=0, rasterized=True)
@@ -147,112 +147,11 @@ def plot_codes(codes: Mapping[str, Tensor], labels: Tensor, **marks: Tensor) -> 
             box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "alpha": 0.8}
             ax.text(x, y, str(digit), ha="center", va="center", fontweight="bold", bbox=box)
         for name, extra in marks.items():
-            ax.plot(*_array(extra).T, "k+", markersize=4, label=name)
+            ax.plot(*as_array(extra).T, "k+", markersize=4, label=name)
         if marks:
             ax.legend(loc="upper right")
         else:
             xlim, ylim = _core_range(points)
             ax.set(xlim=xlim, ylim=ylim)
         ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title)
-    return figure
-
-
-def plot_curves(
-    curves: Mapping[str, Any], xlabel: str, ylabel: str, *, marker: str = "", **scales: str
-) -> Figure:
-    """Lines in one panel.
-
-    Args:
-        curves: label -> y values, or a pair (x values, y values); x counts from 1 otherwise.
-        xlabel: with its unit.
-        ylabel: with its unit.
-        marker: Matplotlib marker at each point.
-        **scales: such as xscale="log".
-    """
-    figure, (ax,) = _figure(4)
-    for i, (label, curve) in enumerate(curves.items()):
-        x, y = curve if isinstance(curve, tuple) else (range(1, len(curve) + 1), curve)
-        ax.plot(_array(x), _array(y), _STYLES[i % 4], marker=marker, label=label)
-    ax.set(xlabel=xlabel, ylabel=ylabel, **scales)
-    if len(curves) > 1:
-        ax.legend(frameon=False)
-    return figure
-
-
-def plot_history(
-    histories: Mapping[str, History],
-    parts: Sequence[str] = ("loss", "nll", "kl"),
-    ylabel: str = "nats per image",
-    start: int = 1,
-) -> Figure:
-    """Learning curves, one panel for each of loss, NLL and KL; dashed for training.
-
-    Args:
-        histories: label -> what `fit` returned.
-        parts: which panels.
-        ylabel: with its unit.
-        start: the first epoch to draw; a later one leaves more room for the end.
-    """
-    titles = {"loss": "loss", "nll": "reconstruction (NLL)", "kl": "KL"}
-    figure, axes = _figure(3.2 if len(parts) > 1 else 4, len(parts))
-    for ax, part in zip(axes, parts, strict=True):
-        for (label, history), marker in zip(histories.items(), "os^v", strict=False):
-            colour = None
-            for name, style in (("train", "--"), ("test", "-")):
-                values = getattr(history, f"{name}_{part}")[start - 1 :]
-                epochs = range(start, start + len(values))
-                text = f"{label} {name}".strip()
-                (line,) = ax.plot(
-                    epochs, values, style, color=colour, marker=marker, markersize=3.5, label=text
-                )
-                colour = line.get_color()
-        ax.xaxis.get_major_locator().set_params(integer=True)
-        ax.set(xlabel="epoch", title=titles[part])
-    axes[0].set_ylabel(ylabel)
-    axes[0].legend(frameon=False)
-    return figure
-
-
-def plot_bars(bars: Mapping[str, Any], names: Sequence[Any], xlabel: str, ylabel: str) -> Figure:
-    """Groups of bars side by side.
-
-    Args:
-        bars: label -> heights, one per name.
-        names: of the groups, along the horizontal axis.
-        xlabel: of the groups.
-        ylabel: with its unit.
-    """
-    figure, (ax,) = _figure(3.5)
-    width = 0.8 / len(bars)
-    for i, (label, heights) in enumerate(bars.items()):
-        places = np.arange(len(names)) + (i - (len(bars) - 1) / 2) * width
-        hatch = ["", "//", "..", "xx"][i % 4]
-        ax.bar(places, _array(heights), width, label=label, hatch=hatch, edgecolor="white")
-    ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.set_xticks(range(len(names)), [str(name) for name in names])
-    if len(bars) > 1:
-        figure.legend(loc="outside upper center", ncols=len(bars), frameon=False)
-    return figure
-
-
-def plot_histograms(values: Mapping[str, Any], xlabel: str, bins: int = 60) -> Figure:
-    """Outlined densities over common bins.
-
-    Args:
-        values: label -> numbers.
-        xlabel: with its unit.
-        bins: how many, over the joint range.
-    """
-    figure, (ax,) = _figure(3.5)
-    arrays = {label: _array(v).ravel() for label, v in values.items()}
-    edges = np.histogram_bin_edges(np.concatenate(list(arrays.values())), bins)
-    for i, (label, array) in enumerate(arrays.items()):
-        options: dict[str, Any] = {
-            "histtype": "step",
-            "linewidth": 1.8,
-            "linestyle": _STYLES[i % 4],
-        }
-        ax.hist(array, list(edges), density=True, label=label, **options)
-    ax.set(xlabel=xlabel, ylabel="density")
-    figure.legend(loc="outside upper center", ncols=len(arrays), frameon=False)
     return figure

@@ -1,0 +1,96 @@
+"""Charts of numbers: curves, learning curves, bars; `show` them as any other figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .history import History
+from .plotting import as_array, new_figure
+
+if TYPE_CHECKING:  # Matplotlib is loaded by the first figure.
+    from matplotlib.figure import Figure
+
+_STYLES = ["-", "--", ":", "-."]  # so that colour is never the only difference
+_HATCHES = ["", "//", "..", "xx"]
+
+
+def plot_curves(
+    curves: Mapping[str, Any], xlabel: str, ylabel: str, *, marker: str = "", **scales: str
+) -> Figure:
+    """Lines in one panel.
+
+    Args:
+        curves: label -> y values, or a pair (x values, y values); x counts from 1 otherwise.
+        xlabel: with its unit.
+        ylabel: with its unit.
+        marker: Matplotlib marker at each point.
+        **scales: such as xscale="log".
+    """
+    figure, (ax,) = new_figure(4)
+    for i, (label, curve) in enumerate(curves.items()):
+        x, y = curve if isinstance(curve, tuple) else (range(1, len(curve) + 1), curve)
+        ax.plot(as_array(x), as_array(y), _STYLES[i % 4], marker=marker, label=label)
+    ax.set(xlabel=xlabel, ylabel=ylabel, **scales)
+    if len(curves) > 1:
+        ax.legend(frameon=False)
+    return figure
+
+
+def plot_history(
+    histories: Mapping[str, History],
+    parts: Sequence[str] = ("loss", "nll", "kl"),
+    ylabel: str = "nats per image",
+    start: int = 1,
+) -> Figure:
+    """Learning curves, one panel for each of loss, NLL and KL; dashed for training.
+
+    Args:
+        histories: label -> what `fit` returned.
+        parts: which panels.
+        ylabel: with its unit.
+        start: the first epoch to draw; a later one leaves more room for the end.
+    """
+    titles = {"loss": "loss", "nll": "reconstruction (NLL)", "kl": "KL"}
+    figure, axes = new_figure(3.2 if len(parts) > 1 else 4, len(parts))
+    for ax, part in zip(axes, parts, strict=True):
+        for (label, history), marker in zip(histories.items(), "os^v", strict=False):
+            colour = None
+            for name, style in (("train", "--"), ("test", "-")):
+                values = getattr(history, f"{name}_{part}")[start - 1 :]
+                epochs = range(start, start + len(values))
+                text = f"{label} {name}".strip()
+                (line,) = ax.plot(
+                    epochs, values, style, color=colour, marker=marker, markersize=3.5, label=text
+                )
+                colour = line.get_color()
+        ax.locator_params(axis="x", integer=True)
+        ax.set(xlabel="epoch", title=titles[part])
+    axes[0].set_ylabel(ylabel)
+    axes[0].legend(frameon=False)
+    return figure
+
+
+def plot_bars(bars: Mapping[str, Any], names: Sequence[Any], xlabel: str, ylabel: str) -> Figure:
+    """Groups of bars side by side.
+
+    Args:
+        bars: label -> heights, one per name.
+        names: of the groups, along the horizontal axis.
+        xlabel: of the groups.
+        ylabel: with its unit.
+    """
+    figure, (ax,) = new_figure(3.5)
+    width = 0.8 / len(bars)
+    for i, (label, heights) in enumerate(bars.items()):
+        places = np.arange(len(names)) + (i - (len(bars) - 1) / 2) * width
+        ax.bar(
+            places, as_array(heights), width, label=label, hatch=_HATCHES[i % 4], edgecolor="white"
+        )
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    ax.set_xticks(range(len(names)), [str(name) for name in names])
+    if len(bars) > 1:
+        figure.legend(loc="outside upper center", ncols=len(bars), frameon=False)
+    return figure
