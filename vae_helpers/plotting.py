@@ -117,11 +117,12 @@ def _label_places(points: np.ndarray, labels: np.ndarray) -> dict[Any, tuple[flo
         return np.histogram2d(some[:, 0], some[:, 1], bins=25, range=span)
 
     total, x_edges, y_edges = count(points)
-    places = {}
+    free, places = np.ones_like(total), {}
     for label in np.unique(labels):
         own = count(points[labels == label])[0]
-        i, j = np.unravel_index(np.argmax(own**2 / np.maximum(total, 1)), own.shape)
+        i, j = np.unravel_index(np.argmax(free * own**2 / np.maximum(total, 1)), own.shape)
         places[label] = (x_edges[i : i + 2].mean(), y_edges[j : j + 2].mean())
+        free[max(0, i - 1) : i + 2, max(0, j - 1) : j + 2] = 0  # no label on top of another
     return places
 
 
