@@ -6,6 +6,7 @@ With --in-place the notebooks themselves get the new outputs, for a maintainer t
 import argparse
 import base64
 import html
+import re
 import sys
 import time
 from pathlib import Path
@@ -62,7 +63,7 @@ def failure(notebook: nbformat.NotebookNode, error: Exception) -> str:
     """Where it broke, in one line: the number of the cell, its first line, the error."""
     for number, cell in reversed(list(enumerate(notebook.cells, start=1))):
         if any(output.output_type == "error" for output in cell.get("outputs", [])):
-            reason = str(error).strip().splitlines()[-1]
+            reason = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()[-1]
             return f"cell {number} ({cell.source.splitlines()[0]!r}): {reason}"
     return repr(error)
 
