@@ -21,6 +21,7 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build"
+TABLE_HEAD = "| what | published | here |\n|---|---|---|\n"
 # A page must be readable with no network: no MathJax, RequireJS or Mermaid from a server.
 TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
@@ -101,10 +102,10 @@ def published_rows(paths: list[Path]) -> list[str]:
 def update_readme(paths: list[Path]) -> None:
     """Bring the table and the picture of the README up to date with the notebooks."""
     readme = ROOT / "README.md"
-    before, rest = readme.read_text(encoding="utf-8").split("|---|---|---|\n", maxsplit=1)
+    before, rest = readme.read_text(encoding="utf-8").split(TABLE_HEAD)
     after = rest[rest.index("\n\n") :]
     table = "\n".join(published_rows(paths))
-    readme.write_text(f"{before}|---|---|---|\n{table}{after}", encoding="utf-8")
+    readme.write_text(before + TABLE_HEAD + table + after, encoding="utf-8")
     for output in tagged_outputs(paths, "readme-picture"):
         picture = base64.b64decode(output.data["image/png"])
         (ROOT / "notebooks" / "overview.png").write_bytes(picture)
