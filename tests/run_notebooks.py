@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 import nbformat
+import ziamath
 from jinja2 import DictLoader
-from latex2mathml.converter import convert
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
@@ -22,16 +22,22 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build"
 TABLE_HEAD = "| what | published | here |\n|---|---|---|\n"
-# A page must be readable with no network: no MathJax, RequireJS or Mermaid from a server.
+# A page must be readable with no network: no MathJax, RequireJS or Mermaid from a server. And the
+# library's template drops the alternative text of pictures.
 TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js_requirejs -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block data_png scoped -%}
+<div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
+<img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
+ alt="{{ output | get_metadata('alt', 'image/png') | escape_html }}">
+</div>
+{%- endblock data_png -%}
 {%- block html_head_css -%}{{ super() }}
 <style>
-  math { font-size: 1.1em; }
-  math[display="block"] { margin: 0.8em 0; overflow-x: auto; }
+  .formula { display: block; text-align: center; margin: 0.8em 0; }
   .jp-RenderedHTMLCommon table { font-variant-numeric: tabular-nums; }
 </style>
 {%- endblock -%}
@@ -39,13 +45,22 @@ TEMPLATE = """
 
 
 class MathRenderer(IPythonRenderer):
-    """Turns formulas into MathML, which browsers typeset by themselves."""
+    """Draws formulas as SVG, so that a page shows them alike in every browser, with no script."""
 
     def inline_math(self, body: str) -> str:
-        return convert(html.unescape(body.strip()))
+        return svg_formula(html.unescape(body), inline=True)
 
     def block_math(self, body: str) -> str:
-        return convert(html.unescape(body.strip()), display="block")
+        return f"<span class='formula'>{svg_formula(html.unescape(body), inline=False)}</span>"
+
+
+def svg_formula(latex: str, inline: bool) -> str:
+    formula = ziamath.Latex(latex.strip(), size=16, inline=inline)
+    attributes = (
+        f'role="img" aria-label="{html.escape(latex.strip())}" '
+        f'style="vertical-align:{formula.getyofst():.2f}px" '
+    )
+    return formula.svg().replace("<svg ", f"<svg {attributes}", 1)
 
 
 def to_html(notebook: nbformat.NotebookNode, title: str) -> str:

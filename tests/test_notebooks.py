@@ -1,5 +1,6 @@
 """The form of the notebooks as committed; nbval checks their outputs."""
 
+import html
 import json
 import re
 import statistics
@@ -100,10 +101,20 @@ def test_opens_and_closes_as_every_notebook_does(notebook):
 def test_pages_need_no_network(notebook):
     page = run_notebooks.to_html(notebook, "page")
     assert not re.search(r"<script[^>]+src=|<link[^>]+href=.http|\bimport\(.http", page)
-    text = re.sub(r"<(script|style|pre|code|math)\b.*?</\1>", "", page, flags=re.DOTALL)
+    text = re.sub(r"<(script|style|pre|code|svg)\b.*?</\1>", "", page, flags=re.DOTALL)
     assert not re.search(r"\$[^$]*\\[a-z]+", text), "a formula was left as LaTeX"
     formulas = sum(cell.source.count("$$") // 2 for cell in notebook.cells)
-    assert len(re.findall(r'<math [^>]*display="block"', page)) == formulas
+    assert page.count('<span class="formula"><svg ') == formulas
+
+
+def test_pages_carry_the_alternative_text(notebook):
+    page = run_notebooks.to_html(notebook, "page")
+    alts = re.findall(r'<img [^>]*alt="([^"]*)"', page, flags=re.DOTALL)
+    stored = [
+        o.metadata[k].alt for o in outputs(notebook) for k in PICTURES if k in o.get("data", {})
+    ]
+    assert [html.unescape(alt) for alt in alts] == stored
+    assert len(alts) == page.count("<img ") > 5
 
 
 def write_notebook(folder, *sources):
