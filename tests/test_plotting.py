@@ -5,16 +5,22 @@ import matplotlib.image
 import numpy as np
 import pytest
 import torch
+from matplotlib.patches import Ellipse
 
 from vae_helpers import (
     History,
+    inverse_cdf_grid,
     plot_bars,
     plot_codes,
     plot_curves,
+    plot_histograms,
     plot_history,
     plot_image_grid,
     plot_images,
+    plot_table,
     show,
+    tile_images,
+    uniform_grid,
 )
 
 
@@ -23,16 +29,38 @@ def picture(figure, i=0):
 
 
 def test_image_grid_keeps_the_order_top_row_first():
-    images = torch.arange(6).view(6, 1, 1, 1) / 10 * torch.ones(6, 1, 3, 3)
-    figure = plot_image_grid(images, x=[-1.0, 0.0, 1.0], y=[2.0, -2.0])
-    tiles = picture(figure)
-    assert tiles.shape == (2 * 4 + 1, 3 * 4 + 1)
-    assert tiles[2, 2::4].tolist() == pytest.approx([0.0, 0.1, 0.2])
-    assert tiles[6, 2::4].tolist() == pytest.approx([0.3, 0.4, 0.5])
+    """Published notebooks have it upside down: each tile here shows its own coordinates."""
+    for grid in (uniform_grid(3, -1, 1), inverse_cdf_grid(3, 0.1, 0.9)):
+        for axis in (0, 1):
+            shades = (grid[:, axis] + 2) / 4
+            images = shades.view(9, 1, 1, 1) * torch.ones(9, 1, 3, 3)
+            figure = plot_image_grid({"a": (images, grid), "b": (images, grid)})
+            for i, ax in enumerate(figure.axes):
+                tiles = picture(figure, i)
+                assert ax.yaxis_inverted()  # as pictures are drawn: row 0 is at the top
+                ticks = ax.get_xticks(), ax.get_yticks()
+                for x, right in zip(ticks[0], ax.get_xticklabels(), strict=True):
+                    for y, up in zip(ticks[1], ax.get_yticklabels(), strict=True):
+                        value = float((right, up)[axis].get_text())
+                        assert 4 * tiles[int(y), int(x)] - 2 == pytest.approx(value, abs=0.051)
+                assert float(ax.get_yticklabels()[0].get_text()) > 0  # the largest at the top
+
+
+def test_image_grid_refuses_what_does_not_belong_together():
+    with pytest.raises(ValueError, match="square number, got 8 and 9"):
+        plot_image_grid({"": (torch.zeros(8, 1, 3, 3), uniform_grid(3))})
+
+
+def test_borders_run_between_the_classes_and_each_class_has_its_name():
+    grid, regions = uniform_grid(4), torch.tensor([5, 5, 7, 7] * 4)
+    figure = plot_image_grid({"": (torch.zeros(16, 1, 3, 3), grid)}, regions)
     (ax,) = figure.axes
-    assert [t.get_text() for t in ax.get_xticklabels()] == ["-1.0", "0.0", "1.0"]
-    assert [t.get_text() for t in ax.get_yticklabels()] == ["2.0", "-2.0"]
-    assert ax.yaxis_inverted()  # as pictures are drawn: 2.0 stands above -2.0
+    assert sorted(t.get_text() for t in ax.texts) == ["5", "7"]
+    assert len(ax.lines) == 4
+    assert all(list(line.get_xdata()) == [8, 8] for line in ax.lines)
+    for text in ax.texts:
+        column = int(text.get_position()[0] // 4)
+        assert regions[column] == int(text.get_text())
 
 
 def test_images_come_in_labelled_rows():
@@ -102,3 +130,48 @@ def test_show_gives_an_800_pixel_png_with_alternative_text(monkeypatch):
 def test_show_refuses_blank_text():
     with pytest.raises(ValueError, match="alt"):
         show(plot_curves({"a": [1, 2]}, "x", "y"), "  ")
+
+
+def test_histograms_show_every_value_once():
+    values = {"a": torch.tensor([0.0, 1.0, 1.0]), "b": [0.0, 3.0]}
+    figure = plot_histograms({"left": values, "right": values}, "nats", bins=3)
+    assert [ax.get_title() for ax in figure.axes] == ["left", "right"]
+    for ax in figure.axes:
+        for patch in ax.patches:
+            heights, edges, _ = patch.get_data()
+            assert (heights * np.diff(edges)).sum() == pytest.approx(1)  # a density
+
+
+def test_table_writes_every_number_readably():
+    figure = plot_table([[0.0, 0.5], [0.75, 1.0]], ["r1", "r2"], ["c1", "c2"], "AUROC")
+    (ax,) = figure.axes
+    assert [t.get_text() for t in ax.texts] == ["0.00", "0.50", "0.75", "1.00"]
+    for text, number in zip(ax.texts, (0.0, 0.5, 0.75, 1.0), strict=True):
+        shade = np.array(ax.images[0].cmap(number)[:3])
+        ink = np.array([1.0, 1, 1] if text.get_color() == "white" else [0.0, 0, 0])
+        assert contrast(shade, ink) >= 4.5
+
+
+def contrast(a, b):
+    """Contrast of two sRGB colours as the accessibility guidelines (WCAG 2) define it."""
+
+    def luminance(c):
+        linear = np.where(c <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    dark, light = sorted((luminance(a), luminance(b)))
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_ellipses_have_their_half_axes():
+    centres, half_axes = torch.tensor([[1.0, 2.0]]), torch.tensor([[0.5, 0.25]])
+    codes = {"codes": torch.randn(5, 2)}
+    figure = plot_codes(codes, torch.arange(5), ellipses=(centres, half_axes))
+    (ellipse,) = [p for p in figure.axes[0].patches if isinstance(p, Ellipse)]
+    assert (tuple(ellipse.center), ellipse.width, ellipse.height) == ((1.0, 2.0), 1.0, 0.5)
+
+
+def test_tiles_are_a_frame():
+    frame = tile_images(torch.ones(6, 1, 4, 4), columns=3)
+    assert frame.shape == (2 * 5 + 1, 3 * 5 + 1)
+    assert frame[1:5, 1:5].min() == 1

@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 FLOORS = [
     {"data", "losses", "latent", "runtime", "arguments", "history", "progress"},
-    {"models", "training", "evaluation", "classify", "anomaly"},
-    {"plotting", "charts", "animation"},
+    {"models", "training", "evaluation", "classify", "anomaly", "battery"},
+    {"plotting", "charts", "maps", "animation"},
     {"widgets", "checks"},
 ]
 

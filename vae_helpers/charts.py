@@ -94,3 +94,55 @@ def plot_bars(bars: Mapping[str, Any], names: Sequence[Any], xlabel: str, ylabel
     if len(bars) > 1:
         figure.legend(loc="outside upper center", ncols=len(bars), frameon=False)
     return figure
+
+
+def plot_histograms(
+    panels: Mapping[str, Mapping[str, Any]], xlabel: str, bins: int = 60, **scales: str
+) -> Figure:
+    """Densities of several samples, as outlines, one panel an entry.
+
+    Args:
+        panels: title -> {label -> values (N,)}.
+        xlabel: with its unit.
+        bins: of equal width, shared by the samples of a panel.
+        **scales: such as yscale="log".
+    """
+    figure, axes = new_figure(3.2, len(panels))
+    for ax, (title, samples) in zip(axes, panels.items(), strict=True):
+        arrays = {label: as_array(values) for label, values in samples.items()}
+        edges = np.histogram_bin_edges(np.concatenate(list(arrays.values())), bins)
+        for i, (label, values) in enumerate(arrays.items()):
+            heights = np.histogram(values, edges, density=True)[0]
+            ax.stairs(heights, edges, linewidth=1.6, linestyle=_STYLES[i % 4], label=label)
+        ax.set(xlabel=xlabel, title=title, **scales)
+    axes[0].set_ylabel("density")
+    axes[0].legend(frameon=False)
+    return figure
+
+
+def plot_table(
+    values: Any, rows: Sequence[Any], columns: Sequence[Any], title: str = "", decimals: int = 2
+) -> Figure:
+    """Numbers in a table whose cells are shaded by value.
+
+    Args:
+        values: (len(rows), len(columns)).
+        rows: names, top to bottom.
+        columns: names, left to right.
+        title: above the table.
+        decimals: shown of each number.
+    """
+    numbers = as_array(values)
+    figure, (ax,) = new_figure(0.36 * len(rows) + 1)
+    low, high = numbers.min(), numbers.max()
+    ax.imshow(numbers, cmap="cividis", vmin=low, vmax=high, aspect="auto")
+    for (i, j), number in np.ndenumerate(numbers):
+        dark = number < (low + high) / 2  # the lower half of this colour map is dark
+        text = f"{number:.{decimals}f}"
+        ax.text(j, i, text, ha="center", va="center", color="white" if dark else "black")
+    ax.set_xticks(range(len(columns)), [str(name) for name in columns])
+    ax.set_yticks(range(len(rows)), [str(name) for name in rows])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    ax.set_title(title)
+    return figure

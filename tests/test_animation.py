@@ -1,0 +1,132 @@
+import IPython.display
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vae_helpers import animation, show_gif, write_gif
+
+
+def read(path):
+    """Frames as shown, and how long each is, in milliseconds."""
+    frames, times = [], []
+    with Image.open(path) as image:
+        for i in range(image.n_frames):
+            image.seek(i)
+            frames.append(np.asarray(image.convert("RGB")))
+            times.append(image.info["duration"])
+        return np.stack(frames), times, image.info.get("loop")
+
+
+def test_grey_frames_come_back_exactly(tmp_path):
+    frames = torch.rand(6, 20, 30)
+    found, times, loop = read(write_gif(frames, tmp_path / "a.gif", fps=20))
+    assert np.array_equal(found[..., 0], (frames * 255).round().byte().numpy())
+    assert times == [50] * 6
+    assert loop == 0  # for ever
+
+
+def test_bytes_and_colours(tmp_path):
+    rng = np.random.default_rng(0)
+    grey = rng.integers(0, 256, (4, 9, 8), dtype=np.uint8)
+    assert np.array_equal(read(write_gif(grey, tmp_path / "a.gif"))[0][..., 1], grey)
+    colours = rng.integers(0, 256, (4, 9, 8, 3), dtype=np.uint8)
+    assert np.array_equal(read(write_gif(colours, tmp_path / "b.gif"))[0], colours)
+
+
+@pytest.mark.parametrize("shade", [0, 127, 128, 255])
+@pytest.mark.parametrize("shape", [(12, 12), (12, 12, 3)])
+def test_held_frames_are_all_there(tmp_path, shade, shape):
+    frames = np.full((10, *shape), shade, dtype=np.uint8)
+    found, times, _ = read(write_gif(frames, tmp_path / "a.gif", fps=10))
+    assert (len(found), times) == (10, [100] * 10)
+    assert np.abs(found.astype(int) - shade).max() <= 1
+    assert np.array_equal(found[:, :-1, :-1], np.full((10, 11, 11, 3), shade))
+
+
+def test_held_frames_of_many_colours_are_all_there(tmp_path):
+    picture = np.random.default_rng(0).random((64, 64, 3))
+    found, _, _ = read(write_gif([picture] * 5, tmp_path / "a.gif"))
+    assert len(found) == 5
+
+
+@pytest.mark.parametrize("fps", [3, 7, 24, 30, 50])
+def test_the_rounding_of_time_does_not_add_up(tmp_path, fps):
+    frames = torch.rand(60, 4, 4)
+    _, times, _ = read(write_gif(frames, tmp_path / "a.gif", fps=fps))
+    assert len(times) == 60
+    assert sum(times) == pytest.approx(60_000 / fps, abs=5)
+    assert max(abs(t - 1000 / fps) for t in times) <= 10
+
+
+def test_plays_once_if_told_so(tmp_path):
+    assert read(write_gif(torch.rand(3, 4, 4), tmp_path / "a.gif", loop=False))[2] is None
+
+
+def test_a_single_frame(tmp_path):
+    assert len(read(write_gif(torch.rand(1, 4, 4), tmp_path / "a.gif"))[0]) == 1
+
+
+def test_scale_repeats_pixels(tmp_path):
+    frames = torch.rand(2, 5, 4)
+    found, _, _ = read(write_gif(frames, tmp_path / "a.gif", scale=3))
+    assert found.shape == (2, 15, 12, 3)
+    expected = (frames * 255).round().byte().numpy().repeat(3, axis=1).repeat(3, axis=2)
+    assert np.array_equal(found[..., 0], expected)
+
+
+def test_makes_the_folder_and_returns_the_path(tmp_path):
+    path = write_gif(torch.rand(2, 4, 4), str(tmp_path / "new" / "a.gif"))
+    assert path == tmp_path / "new" / "a.gif"
+    assert [p.name for p in path.parent.iterdir()] == ["a.gif"]
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
+def test_whole_or_not_at_all(tmp_path, monkeypatch, error):
+    path = write_gif(torch.rand(2, 4, 4), tmp_path / "a.gif")
+    before = path.read_bytes()
+
+    def fail(self, target):
+        raise error
+
+    monkeypatch.setattr(animation.Path, "replace", fail)
+    with pytest.raises(error):
+        write_gif(torch.rand(2, 8, 8), path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("frames", "error", "words"),
+    [
+        ([], ValueError, "frames is empty"),
+        ([torch.rand(4, 4), torch.rand(4, 5)], ValueError, "frame 1 has"),
+        ([torch.rand(1, 4, 4)], ValueError, "channel axis"),
+        ([torch.rand(4)], ValueError, "one shape"),
+        ([torch.rand(4, 4), torch.rand(4, 4) + 1], ValueError, r"frame 1 must hold .* \[0, 1\]"),
+        ([torch.full((4, 4), torch.nan)], ValueError, "frame 0 must hold numbers"),
+        ([torch.zeros(4, 4, dtype=torch.int64)], TypeError, "float in .0, 1. or uint8, got int64"),
+    ],
+)
+def test_refuses_frames(tmp_path, frames, error, words):
+    with pytest.raises(error, match=words):
+        write_gif(frames, tmp_path / "a.gif")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("bad", [{"fps": 0}, {"fps": 60}, {"fps": None}, {"scale": 0}])
+def test_refuses_arguments(tmp_path, bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        write_gif(torch.rand(2, 4, 4), tmp_path / "a.gif", **bad)
+
+
+def test_show_gif_carries_its_alternative_text(tmp_path, monkeypatch):
+    path = write_gif(torch.rand(2, 4, 4), tmp_path / "a.gif")
+    shown = []
+    monkeypatch.setattr(IPython.display, "display", shown.append)
+    show_gif(path, "Two frames of noise.")
+    data, metadata = shown[0]._repr_mimebundle_()
+    assert set(data) == {"image/gif"}
+    assert metadata["image/gif"]["alt"] == "Two frames of noise."
+    with pytest.raises(ValueError, match="alt must say"):
+        show_gif(path, " ")

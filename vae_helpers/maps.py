@@ -1,0 +1,132 @@
+"""Maps of a two-dimensional latent space: scattered codes, and images decoded over a grid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from torch import Tensor
+
+from .plotting import as_array, new_figure, tile_images
+
+if TYPE_CHECKING:  # Matplotlib is loaded by the first figure.
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def _draw_borders(ax: Axes, regions: np.ndarray, side: int) -> None:
+    """Lines between tiles (rows, columns) of different classes; each class named once, inside."""
+    from scipy.ndimage import distance_transform_cdt
+
+    n = len(regions)
+    for i, j in np.argwhere(regions[:, 1:] != regions[:, :-1]):
+        ax.plot([(j + 1) * side] * 2, [i * side, (i + 1) * side], color="#ff9d1f", linewidth=2)
+    for i, j in np.argwhere(regions[1:] != regions[:-1]):
+        ax.plot([j * side, (j + 1) * side], [(i + 1) * side] * 2, color="#ff9d1f", linewidth=2)
+    for label in np.unique(regions):
+        depth = distance_transform_cdt(np.pad(regions == label, 1))[1 : n + 1, 1 : n + 1]
+        i, j = np.unravel_index(np.argmax(depth), depth.shape)  # the tile deepest inside
+        box = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": "#ff9d1f"}
+        place = ((j + 0.5) * side, (i + 0.5) * side)
+        ax.text(*place, str(label), ha="center", va="center", fontweight="bold", bbox=box)
+
+
+def plot_image_grid(
+    panels: Mapping[str, tuple[Tensor, Tensor]], regions: Tensor | None = None
+) -> Figure:
+    """Images decoded over a 2-D latent grid, with the latent values as tick labels.
+
+    Args:
+        panels: title -> (images, grid), one panel an entry: images (n * n, 1, H, W) in [0, 1], and
+            what `uniform_grid` or `inverse_cdf_grid` returned, (n * n, 2).
+        regions: class of each image, (n * n,); borders between the classes are drawn if given.
+
+    Raises:
+        ValueError: if images and grid do not belong together, or the grid is not square.
+    """
+    figure, axes = new_figure(8 if len(panels) == 1 else 8 / len(panels) + 0.2, len(panels))
+    for ax, (title, (images, grid)) in zip(axes, panels.items(), strict=True):
+        n, side = math.isqrt(len(grid)), images.shape[-1] + 1
+        if len(images) != len(grid) or n * n != len(grid):
+            raise ValueError(
+                f"images and grid must have the same length, a square number, "
+                f"got {len(images)} and {len(grid)}"
+            )
+        ax.imshow(as_array(tile_images(images, n)), cmap="gray", vmin=0, vmax=1)
+        # Columns share the first coordinate, rows the second, top row first.
+        for axis, z in ((ax.xaxis, as_array(grid[:n, 0])), (ax.yaxis, as_array(grid[::n, 1]))):
+            ticks = range(0, n, max(1, n * len(panels) // 10))
+            axis.set_ticks([i * side + side / 2 for i in ticks], [f"{z[i]:.1f}" for i in ticks])
+        if regions is not None:
+            _draw_borders(ax, as_array(regions).reshape(n, n), side)
+        ax.set(xlabel="$z_1$", title=title)
+    axes[0].set_ylabel("$z_2$")
+    return figure
+
+
+def _core_range(points: np.ndarray) -> list[tuple[float, float]]:
+    """Ranges of both coordinates without the outermost 0.5% at either end, slightly widened."""
+    low, high = np.quantile(points, [0.005, 0.995], axis=0)
+    margin = 0.05 * (high - low) + 1e-6
+    return list(zip((low - margin).tolist(), (high + margin).tolist(), strict=True))
+
+
+def _label_places(points: np.ndarray, labels: np.ndarray) -> dict[Any, tuple[float, float]]:
+    """For each label the place where it is common and the others are rare, on a coarse grid."""
+    span = _core_range(points)
+
+    def count(some: np.ndarray) -> Any:
+        return np.histogram2d(some[:, 0], some[:, 1], bins=25, range=span)
+
+    total, x_edges, y_edges = count(points)
+    free, places = np.ones_like(total), {}
+    for label in np.unique(labels):
+        own = count(points[labels == label])[0]
+        i, j = np.unravel_index(np.argmax(free * own**2 / np.maximum(total, 1)), own.shape)
+        places[label] = (x_edges[i : i + 2].mean(), y_edges[j : j + 2].mean())
+        free[max(0, i - 1) : i + 2, max(0, j - 1) : j + 2] = 0  # no label on top of another
+    return places
+
+
+def plot_codes(
+    codes: Mapping[str, Tensor],
+    labels: Tensor,
+    ellipses: tuple[Tensor, Tensor] | None = None,
+    **marks: Tensor,
+) -> Figure:
+    """Scatter of 2-D codes coloured by digit, each digit also written where it prevails.
+
+    The outermost half percent of the codes at either end of an axis may lie outside the frame,
+    unless there are marks.
+
+    Args:
+        codes: title -> codes (N, 2), one panel an entry.
+        labels: digits (N,).
+        ellipses: centres and half-axes (M, 2) each, such as mu and 2 * sigma; drawn in each panel.
+        **marks: further points (M, 2), drawn as black crosses and named in the legend.
+    """
+    from matplotlib.patches import Ellipse
+
+    figure, axes = new_figure(4.2 if len(codes) > 1 else 6.5, len(codes))
+    digits = as_array(labels)
+    for ax, (title, z) in zip(axes, codes.items(), strict=True):
+        points = as_array(z)
+        for digit in np.unique(digits):
+            own = points[digits == digit]
+            ax.scatter(own[:, 0], own[:, 1], s=3, alpha=0.5, linewidths=0, rasterized=True)
+        for digit, (x, y) in _label_places(points, digits).items():
+            box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "alpha": 0.8}
+            ax.text(x, y, str(digit), ha="center", va="center", fontweight="bold", bbox=box)
+        for centre, half_axes in zip(*map(as_array, ellipses or ((), ())), strict=True):
+            ax.add_patch(Ellipse(centre, *(2 * half_axes), fill=False, edgecolor="black"))
+        for name, extra in marks.items():
+            ax.plot(*as_array(extra).T, "k+", markersize=4, label=name)
+        if marks:
+            ax.legend(loc="upper right")
+        else:
+            xlim, ylim = _core_range(points)
+            ax.set(xlim=xlim, ylim=ylim)
+        ax.set(xlabel="$z_1$", ylabel="$z_2$", title=title)
+    return figure
