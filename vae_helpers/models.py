@@ -179,3 +179,4 @@ class ConvVAE(_GaussianVAE):
             *block(nn.ConvTranspose2d(64, 32, 3, stride=2, padding=1, output_padding=1), 32),
             nn.ConvTranspose2d(32, 1, 3, padding=1),
         )
+        self.to(memory_format=torch.channels_last)  # faster on CPUs
