@@ -23,22 +23,27 @@ ROOT = Path(__file__).parents[1]
 BUILD = ROOT / "build"
 TABLE_HEAD = "| what | published | here |\n|---|---|---|\n"
 # A page must be readable with no network: no MathJax, RequireJS or Mermaid from a server. And the
-# library's template drops the alternative text of pictures.
+# library's template drops the alternative text of pictures, and GIFs altogether.
+PICTURES = ["image/gif", "image/png"]
 TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
 {%- block html_head_js_requirejs -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
-{%- block data_png scoped -%}
+{%- macro picture(output, type) -%}
 <div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
-<img src="data:image/png;base64,{{ output.data['image/png'] | escape_html }}"
- alt="{{ output | get_metadata('alt', 'image/png') | escape_html }}">
+<img src="data:{{ type }};base64,{{ output.data[type] | escape_html }}"
+ alt="{{ output | get_metadata('alt', type) | escape_html }}">
 </div>
-{%- endblock data_png -%}
+{%- endmacro -%}
+{%- block data_png scoped -%}{{ picture(output, 'image/png') }}{%- endblock data_png -%}
+{%- block data_other scoped -%}{{ picture(output, 'image/gif') }}{%- endblock data_other -%}
 {%- block html_head_css -%}{{ super() }}
 <style>
   .formula { display: block; text-align: center; margin: 0.8em 0; }
   .jp-RenderedHTMLCommon table { font-variant-numeric: tabular-nums; }
+  /* On paper, the stills after each animation stand for it. */
+  @media print { img[src^="data:image/gif"] { display: none; } }
 </style>
 {%- endblock -%}
 """
@@ -70,6 +75,8 @@ def to_html(notebook: nbformat.NotebookNode, title: str) -> str:
     exporter.register_filter(
         "markdown2html", lambda text: MarkdownWithMath(MathRenderer(escape=False)).render(text)
     )
+    texts = ["text/html", "text/markdown", "text/plain"]
+    exporter.config.NbConvertBase.display_data_priority = [*PICTURES, *texts]
     exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     page, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": title}})
     return page
@@ -94,6 +101,9 @@ def strip(notebook: nbformat.NotebookNode) -> None:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":  # a progress bar that is done leaves an output without data
             cell.outputs = [output for output in cell.outputs if output.get("data", True)]
+        for output in cell.get("outputs", []):  # a stored widget is dead: its picture stays
+            if "image/png" in output.get("data", {}):
+                output.data.pop("application/vnd.jupyter.widget-view+json", None)
 
 
 def write_gifs(notebook: nbformat.NotebookNode, stem: str) -> None:

@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 import run_notebooks  # noqa: E402
 
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-PICTURES = ("image/png", "image/gif")
+PICTURES = run_notebooks.PICTURES
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -40,7 +40,7 @@ def outputs(notebook):
 
 def test_the_notebooks_are_there():
     assert [path.stem[:2] for path in PATHS] == [f"{i:02d}" for i in range(1, len(PATHS) + 1)]
-    assert len(PATHS) >= 2
+    assert len(PATHS) == 4
 
 
 def test_was_run_top_to_bottom_without_a_word_of_complaint(notebook):
@@ -146,6 +146,19 @@ def test_make_run_writes_pages_and_gifs(elsewhere, capsys):
     assert "05_new.ipynb ..." in capsys.readouterr().out
     assert "42" in (elsewhere / "build" / "05_new.html").read_text(encoding="utf-8")
     assert (elsewhere / "build" / "05_new_1.gif").read_bytes() == b"GIF89a"
+    assert 'src="data:image/gif;base64,' in (elsewhere / "build" / "05_new.html").read_text()
+
+
+def test_a_live_widget_leaves_its_picture_behind():
+    data = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "image/png": "aGk="}
+    alt = {"image/png": {"alt": "A map."}}
+    output = nbformat.v4.new_output("display_data", {**data, "text/plain": "Box()"}, metadata=alt)
+    cell = nbformat.v4.new_code_cell("explorer", outputs=[output])
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    run_notebooks.strip(notebook)
+    assert set(notebook.cells[0].outputs[0].data) == {"image/png", "text/plain"}
+    page = run_notebooks.to_html(notebook, "page")
+    assert '<img src="data:image/png;base64,aGk="\n alt="A map.">' in page
 
 
 def test_make_run_without_notebooks_is_no_success(elsewhere):

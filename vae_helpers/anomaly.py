@@ -101,6 +101,7 @@ class AnomalyDetector:
         from sklearn.model_selection import train_test_split
         from sklearn.pipeline import make_pipeline
         from sklearn.preprocessing import StandardScaler
+        from threadpoolctl import threadpool_limits
 
         check_images("x", x, self.model)
         if len(x) * (1 - self.held_out) < 2 * self.n_components or len(x) * self.held_out < 1:
@@ -112,7 +113,8 @@ class AnomalyDetector:
             self._features(x), test_size=self.held_out, random_state=self.seed
         )
         mixture = GaussianMixture(self.n_components, random_state=self.seed, reg_covar=1e-4)
-        self.mixture_ = make_pipeline(StandardScaler(), mixture).fit(own)
+        with threadpool_limits(1, user_api="blas"):  # its matrices are too small to be shared out
+            self.mixture_ = make_pipeline(StandardScaler(), mixture).fit(own)
         self.calibration_ = np.sort(-self.mixture_.score_samples(calibration))
         return self
 
