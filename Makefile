@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lab lint bench notebooks clean
+.PHONY: help setup run test lab student lint bench notebooks clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ test: $(READY)  ## style, types, unit tests, and every notebook against its stor
 
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
+
+student: $(READY)  ## copies of the notebooks without solutions and outputs go to build/student/
+	$(BIN)/python tests/student_edition.py
 
 lint: $(READY)  ## style and types only
 	$(BIN)/ruff check .

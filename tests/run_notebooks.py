@@ -30,6 +30,11 @@ TEMPLATE = """
 {%- block html_head_js_requirejs -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block html_head_js_mermaidjs -%}{%- endblock -%}
+{%- block codecell -%}
+{%- if 'solution' in cell.metadata.get('tags', []) -%}
+<details class="solution"><summary>Solution</summary>{{ super() }}</details>
+{%- else -%}{{ super() }}{%- endif -%}
+{%- endblock codecell -%}
 {%- macro picture(output, type) -%}
 <div class="jp-RenderedImage jp-OutputArea-output {{ extra_class }}">
 <img src="data:{{ type }};base64,{{ output.data[type] | escape_html }}"
@@ -41,6 +46,7 @@ TEMPLATE = """
 {%- block html_head_css -%}{{ super() }}
 <style>
   .formula { display: block; text-align: center; margin: 0.8em 0; }
+  .solution summary { cursor: pointer; font-family: sans-serif; margin: 0.5em 0; }
   .jp-RenderedHTMLCommon table { font-variant-numeric: tabular-nums; }
   /* On paper, the stills after each animation stand for it. */
   @media print { img[src^="data:image/gif"] { display: none; } }

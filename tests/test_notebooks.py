@@ -80,21 +80,43 @@ def test_headings_nest(notebook):
     assert all(b <= a + 1 for a, b in pairwise(levels))
 
 
+def fault_of_alt(alt):
+    """Why this alternative text tells a reader nothing, or an empty string."""
+    if len(alt.split()) < 6:
+        return "says too little"
+    if re.match(r"(?i)(this|an?|the)? ?(figure|plot|image|picture|graph|chart|gif)\b", alt):
+        return "names the kind of thing, not what it shows"
+    return "" if alt[0].isupper() and alt.endswith(".") else "is no sentence"
+
+
 def test_pictures_have_alternative_text(notebook):
+    seen = set()
     for output in outputs(notebook):
         for kind in PICTURES:
             if kind in output.get("data", {}):
                 alt = output.metadata.get(kind, {}).get("alt", "")
-                assert len(alt.split()) >= 6, f"alt text {alt!r} says too little"
+                assert not fault_of_alt(alt), f"alt text {alt!r} {fault_of_alt(alt)}"
+                assert alt not in seen, f"alt text {alt!r} stands for two pictures"
+                seen.add(alt)
+    assert seen
+
+
+@pytest.mark.parametrize(
+    "alt",
+    ["", "A figure.", "Loss.", "Figure with loss and epochs of both models.",
+     "A plot of the loss of all of the models.", "rises fast and then falls very slowly"],
+)  # fmt: skip
+def test_alternative_text_that_tells_nothing_is_refused(alt):
+    assert fault_of_alt(alt)
 
 
 def test_opens_and_closes_as_every_notebook_does(notebook):
     opening, closing = notebook.cells[0].source, notebook.cells[-1].source
     for words in ("What you'll do", "What you'll learn", "What you need", "How long it takes"):
         assert words in opening
-    prose = "\n".join(cell.source for cell in notebook.cells[-6:])
-    for words in ("## Summary", "## Further reading"):
-        assert words in prose
+    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    headings = re.findall(r"^## (.+)$", prose, flags=re.MULTILINE)
+    assert headings[-3:] == ["Summary", "Exercises", "Further reading"]
     assert "## Further reading" in closing
 
 

@@ -5,7 +5,9 @@ import matplotlib.image
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_rgba
 from matplotlib.patches import Ellipse
+from matplotlib.text import Text
 
 from vae_helpers import (
     History,
@@ -161,6 +163,51 @@ def contrast(a, b):
 
     dark, light = sorted((luminance(a), luminance(b)))
     return (light + 0.05) / (dark + 0.05)
+
+
+def some_of_every_kind():
+    images, grid, codes = torch.rand(16, 1, 4, 4), uniform_grid(4), torch.randn(16, 2)
+    labels, history = torch.arange(16) % 3, History()
+    for part in ("train", "test"):
+        history.add(part, 3.0, 2.0, 1.0)
+        history.add(part, 2.0, 1.0, 1.0)
+    return {
+        "images": plot_images({"a": images, "b": images}),
+        "grid": plot_image_grid({"title": (images, grid)}, labels),
+        "codes": plot_codes({"title": codes}, labels, marks=codes[:2]),
+        "curves": plot_curves({"a": [1, 2], "b": [2, 1]}, "x", "y"),
+        "history": plot_history({"a": history, "b": history}),
+        "bars": plot_bars({"a": [1, 2], "b": [2, 1]}, ["p", "q"], "x", "y"),
+        "histograms": plot_histograms({"title": {"a": codes[:, 0], "b": codes[:, 1]}}, "x"),
+        "table": plot_table(codes[:3], ["p", "q", "r"], ["s", "t"], "title"),
+    }
+
+
+@pytest.mark.parametrize(("kind", "figure"), some_of_every_kind().items())
+def test_all_text_stands_out_from_what_is_behind(kind, figure):
+    """Cells of a table have their own test, above; everything else is on white, or in a box."""
+    texts = [t for t in figure.findobj(Text) if t.get_text() and t.get_visible()]
+    assert len(texts) >= 2
+    for text in texts:
+        if kind == "table" and text in figure.axes[0].texts:
+            continue
+        box = text.get_bbox_patch()
+        colour = np.array(box.get_facecolor() if box else figure.get_facecolor())
+        behind = colour[3] * colour[:3]  # where a box is transparent, black may shine through
+        ink = np.array(to_rgba(text.get_color())[:3])
+        assert contrast(ink, behind) >= 4.5, text.get_text()
+        assert text.get_fontsize() >= 8
+
+
+def test_colour_is_never_the_only_difference():
+    figures = some_of_every_kind()
+    for kind in ("curves", "history"):
+        for ax in figures[kind].axes:
+            looks = [(line.get_linestyle(), line.get_marker()) for line in ax.lines]
+            assert len(set(looks)) == len(looks) > 1
+    for kind, look in (("bars", "get_hatch"), ("histograms", "get_linestyle")):
+        (ax,) = figures[kind].axes
+        assert len({str(getattr(patch, look)()) for patch in ax.patches}) == 2
 
 
 def test_ellipses_have_their_half_axes():

@@ -92,12 +92,23 @@ def test_ci_calls_the_commands_of_the_readme():
 
 def test_modules_import_only_from_floors_below():
     floor = {name: i for i, names in enumerate(FLOORS) for name in names}
-    for path in (ROOT / "vae_helpers").glob("[a-z]*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        assert path.stem in floor, f"{path.name} has no floor: add it to FLOORS"
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module:
-                assert floor[node.module] <= floor[path.stem], f"{path.name} imports {node.module}"
+    for path in (ROOT / "vae_helpers").rglob("[a-z]*.py"):
+        name = path.relative_to(ROOT / "vae_helpers").parts[0].removesuffix(".py")
+        assert name in floor, f"{path.name} has no floor: add it to FLOORS"
+        own_package = len(path.relative_to(ROOT).parts) - 1
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level == own_package:
+                imported = [node.module] if node.module else [alias.name for alias in node.names]
+                for module in imported:
+                    assert floor[module] <= floor[name], f"{path.name} imports {module}"
+
+
+def test_nobody_imports_the_checks_but_notebooks_and_tests():
+    for path in (ROOT / "vae_helpers").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                names = {*(node.module or "").split("."), *(alias.name for alias in node.names)}
+                assert "checks" not in names, path.name
 
 
 def test_public_names_are_documented():

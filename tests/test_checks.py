@@ -1,0 +1,480 @@
+"""Each check takes the solution and another right way, and rejects what learners really get wrong.
+
+The solutions themselves stand in the notebooks, where nbval runs them through the same checks.
+"""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from sklearn.decomposition import PCA
+from sklearn.metrics import roc_auc_score
+from sklearn.mixture import GaussianMixture
+from test_student import PATHS, check_called, exercises
+from torch.distributions import Independent, MixtureSameFamily, Normal, kl_divergence
+
+import vae_helpers as vh
+from vae_helpers import checks
+
+
+def in_place(x, *_):
+    return x.add_(1)
+
+
+def nothing(*_):
+    return None
+
+
+def crashes(*_):
+    return undefined_name  # noqa: F821
+
+
+def pca(x, k):
+    fitted = PCA(k, svd_solver="full").fit(x.numpy())
+    return torch.from_numpy(fitted.inverse_transform(fitted.transform(x.numpy())))
+
+
+def pca_by_covariance(x, k):
+    directions = torch.linalg.eigh(torch.cov(x.T)).eigenvectors[:, -k:]
+    return (x - x.mean(0)) @ directions @ directions.T + x.mean(0)
+
+
+def count_components(x, share):
+    ratios = PCA().fit(x.numpy()).explained_variance_ratio_
+    return np.searchsorted(ratios.cumsum(), share) + 1
+
+
+def normals(mu, logvar):
+    return Normal(mu, (logvar / 2).exp())
+
+
+def kl_of_library(mu, logvar, tau):
+    prior = Normal(torch.zeros_like(mu), tau * torch.ones_like(mu))
+    return kl_divergence(normals(mu, logvar), prior).sum(1)
+
+
+def nll_of_library(x_logits, x):
+    return F.binary_cross_entropy_with_logits(x_logits, x, reduction="none").flatten(1).sum(1)
+
+
+def nll_by_sigmoid(x_logits, x):
+    p = x_logits.sigmoid()
+    return -(x * p.log() + (1 - x) * (1 - p).log()).sum((1, 2, 3))
+
+
+def boxes(low, high):
+    prior = Normal(0.0, 1.0)
+    return torch.exp((prior.cdf(high) - prior.cdf(low)).log().sum(1))
+
+
+def grid_by_loops(n):
+    quantile = [Normal(0.0, 1.0).icdf(torch.tensor((k + 0.5) / n)).item() for k in range(n)]
+    return torch.tensor([[quantile[i], quantile[n - 1 - j]] for j in range(n) for i in range(n)])
+
+
+def ellipse_by_loops(mu, logvar, n):
+    sigma = (logvar / 2).exp()
+    turns = [2 * math.pi * k / n for k in range(n)]
+    rows = [[mu[0] + 2 * sigma[0] * math.cos(t), mu[1] + 2 * sigma[1] * math.sin(t)] for t in turns]
+    return torch.tensor(rows)
+
+
+def mixture(z, mu, logvar):
+    parts = Independent(normals(mu, logvar), 1)
+    weights = torch.distributions.Categorical(torch.ones(len(mu)))
+    return MixtureSameFamily(weights, parts).log_prob(z)
+
+
+def arc_by_rotation(start, end, n):
+    a, b = start / start.norm(), end / end.norm()
+    across = b - (a @ b) * a
+    if across.norm() < 1e-4:
+        return torch.stack([start + (end - start) * i / (n - 1) for i in range(n)])
+    across = across / across.norm()
+    angle = torch.atan2(b @ across, b @ a)
+    rows = []
+    for i in range(n):
+        t = i / (n - 1)
+        # weights of the two ends, solved from the components along a and across
+        u = torch.sin((1 - t) * angle) / torch.sin(angle)
+        v = torch.sin(t * angle) / torch.sin(angle)
+        rows.append(u * start + v * end)
+    return torch.stack(rows)
+
+
+def auroc_of_library(normal, anomalous):
+    labels = [0] * len(normal) + [1] * len(anomalous)
+    return roc_auc_score(labels, torch.cat([normal, anomalous]))
+
+
+def trade_off(make_model, train, test, betas, **options):
+    rows = []
+    for beta in betas:
+        model = make_model()
+        history = vh.fit(model, train, test, beta=beta, lr=2e-3, progress=False, **options)
+        rows.append([history.test_nll[-1], history.test_kl[-1]])
+    return torch.tensor(rows)
+
+
+def trade_off_on_one_model(make_model, train, test, betas):
+    model = make_model()
+    return trade_off(lambda: model, train, test, betas)
+
+
+def trade_off_without_beta(make_model, train, test, betas):
+    rows = []
+    for _ in betas:
+        model = make_model()
+        vh.fit(model, train, epochs=5, seed=0, progress=False)
+        rows.append(vh.evaluate(model, test)[1:])
+    return torch.tensor(rows)
+
+
+def density(model, train, test):
+    with torch.no_grad():
+        own, new = (model.encode(x)[0].double().numpy() for x in (train, test))
+    mixture = GaussianMixture(10, random_state=0).fit(own)
+    return -torch.from_numpy(mixture.score_samples(new))
+
+
+def neighbours(model, train, test):
+    with torch.no_grad():
+        known, new = (model.encode(x)[0] for x in (train, test))
+    return torch.cdist(new, known).kthvalue(5, dim=1).values
+
+
+def elbo(model, train, test):
+    return vh.anomaly_scores(model, test).neg_elbo
+
+
+RIGHT = {
+    "nearest_code_distance": [
+        lambda p, c: torch.stack([(c - q).norm(dim=1).min() for q in p]),
+        lambda p, c: (p[:, None] - c[None]).square().sum(-1).sqrt().amin(-1).double(),
+    ],
+    "pca_by_svd": [pca, pca_by_covariance],
+    "components_needed": [count_components],
+    "denoising_loss": [
+        lambda m, x, e: vh.squared_error(m(x + e), x),
+        lambda m, x, e: F.mse_loss(m(e + x), x, reduction="none").sum(dim=(1, 2, 3)),
+    ],
+    "reparameterize": [lambda m, s, e: torch.addcmul(m, (s / 2).exp(), e),
+                       lambda m, s, e: m + s.exp().sqrt() * e],
+    "kl_by_hand": [kl_of_library],
+    "bernoulli_nll": [
+        nll_of_library,
+        lambda a, x: -(F.logsigmoid(a) * x + F.logsigmoid(-a) * (1 - x)).flatten(1).sum(1),
+    ],
+    "effective_beta": [lambda n, d: n / d, lambda n, d: torch.tensor(n) / d],
+    "beta_trade_off": [
+        lambda *args: trade_off(*args, epochs=5),
+        lambda *args: trade_off(*args, epochs=12, batch_size=64, seed=1),
+    ],
+    "prior_mass": [boxes],
+    "inverse_cdf_grid": [grid_by_loops],
+    "posterior_ellipse": [ellipse_by_loops],
+    "aggregate_log_density": [mixture],
+    "slerp": [arc_by_rotation, vh.slerp],
+    "two_sided_kl": [lambda t, k: torch.maximum(k - t.median(), t.median() - k)],
+    "auroc": [auroc_of_library, lambda n, a: np.float64(auroc_of_library(n, a))],
+    "left_out_detector": [density, neighbours],
+}  # fmt: skip
+
+WRONG = {
+    "nearest_code_distance": {
+        "the furthest": lambda p, c: torch.cdist(p, c).max(1).values,
+        "over the wrong axis": lambda p, c: torch.cdist(p, c).min(0).values,
+        "squared": lambda p, c: torch.cdist(p, c).square().min(1).values,
+        "average": lambda p, c: torch.cdist(p, c).mean(1),
+        "index": lambda p, c: torch.cdist(p, c).argmin(1),
+        "values and indices": lambda p, c: torch.cdist(p, c).min(1),
+        "to the first code": lambda p, c: (p - c[0]).norm(dim=1),
+        "kept a dimension": lambda p, c: torch.cdist(p, c).amin(1, keepdim=True),
+    },
+    "pca_by_svd": {
+        "not centred": lambda x, k: x @ torch.linalg.svd(x).Vh[:k].T @ torch.linalg.svd(x).Vh[:k],
+        "one mean for all pixels": lambda x, k: pca(x - x.mean(), k - 1) + x.mean(),
+        "last components": lambda x, k: x + x.mean(0) - pca(x, x.shape[1] - k),
+        "codes, not images": lambda x, k: torch.from_numpy(PCA(k).fit_transform(x.numpy())),
+        "mean not added back": lambda x, k: pca(x, k) - x.mean(0),
+        "one component too many": lambda x, k: pca(x, k + 1),
+        "ignores k": lambda x, k: pca(x, 2),
+    },
+    "components_needed": {
+        "one less": lambda x, s: count_components(x, s) - 1,
+        "one more": lambda x, s: count_components(x, s) + 1,
+        "not squared": lambda x, s: int(
+            ((v := torch.linalg.svdvals(x - x.mean(0))).cumsum(0) / v.sum() < s).sum()) + 1,
+        "not centred": lambda x, s: int(
+            ((v := torch.linalg.svdvals(x) ** 2).cumsum(0) / v.sum() < s).sum()) + 1,
+        "squared twice": lambda x, s: int(
+            ((v := torch.linalg.svdvals(x - x.mean(0)) ** 4).cumsum(0) / v.sum() < s).sum()) + 1,
+        "always 90%": lambda x, s: count_components(x, 0.9),
+        "a list": lambda x, s: [count_components(x, s)] * 2,
+    },
+    "denoising_loss": {
+        "against the noisy image": lambda m, x, e: vh.squared_error(m(x + e), x + e),
+        "model sees the clean image": lambda m, x, e: vh.squared_error(m(x), x),
+        "other way round": lambda m, x, e: vh.squared_error(m(x), x + e),
+        "mean over pixels": lambda m, x, e: (m(x + e) - x).square().mean((1, 2, 3)),
+        "mean over the batch": lambda m, x, e: vh.squared_error(m(x + e), x).mean(),
+        "a Python float": lambda m, x, e: vh.squared_error(m(x + e), x).sum().item(),
+        "no square": lambda m, x, e: (m(x + e) - x).sum((1, 2, 3)),
+        "noise of its own": lambda m, x, e: vh.squared_error(m(x + torch.randn_like(x)), x),
+        "only for batch size 1": lambda m, x, e: (m(x + e) - x).square().sum()[None],
+        "no gradient": lambda m, x, e: vh.squared_error(m(x + e), x).detach(),
+    },
+    "reparameterize": {
+        "variance for sigma": lambda m, s, e: m + s.exp() * e,
+        "logvar for sigma": lambda m, s, e: m + s * e,
+        "eps of its own": lambda m, s, e: m + (s / 2).exp() * torch.randn_like(e),
+        "sigma forgotten": lambda m, s, e: m + e,
+        "minus in the exponent": lambda m, s, e: m + (-s / 2).exp() * e,
+        "root of logvar": lambda m, s, e: m + s.abs().sqrt() * e,
+        "right for logvar 0 only": lambda m, s, e: m + e * (1 + s),
+        "one eps for the batch": lambda m, s, e: m + (s / 2).exp() * e[:1],
+        "cut off from gradients": lambda m, s, e: torch.tensor((m + (s / 2).exp() * e).tolist()),
+        "in place": lambda m, s, e: m.add_((s / 2).exp() * e),
+    },
+    "kl_by_hand": {
+        "sign": lambda m, s, t: -kl_of_library(m, s, t),
+        "no half": lambda m, s, t: 2 * kl_of_library(m, s, t),
+        "mean over dimensions": lambda m, s, t: kl_of_library(m, s, t) / m.shape[1],
+        "sum over the batch": lambda m, s, t: kl_of_library(m, s, t).sum(),
+        "log sigma": lambda m, s, t: kl_of_library(m, 2 * s, t),
+        "wrong axis": lambda m, s, t: kl_divergence(normals(m, s), Normal(0, t)).sum(0),
+        "ignores tau": lambda m, s, t: kl_of_library(m, s, 1.0),
+        "tau as variance": lambda m, s, t: kl_of_library(m, s, t**0.5),
+        "no log tau": lambda m, s, t: kl_of_library(m, s, t) - m.shape[1] * math.log(t),
+        "other direction": lambda m, s, t: kl_divergence(
+            Normal(torch.zeros_like(m), t), normals(m, s)).sum(1),
+        "constant missing": lambda m, s, t: kl_of_library(m, s, t) + m.shape[1] / 2,
+        "published without halves": lambda m, s, t: (s.exp() + m**2 - s / 2 - 0.5).sum(1),
+        "a Python float": lambda m, s, t: kl_of_library(m, s, t).sum().item(),
+        "only for batch size 1": lambda m, s, t: kl_of_library(m, s, t).sum().view(1),
+        "in place": lambda m, s, t: kl_of_library(m, s.mul_(1), t) + s.exp_().sum() * 0,
+        "no gradient": lambda m, s, t: kl_of_library(m.detach(), s.detach(), t),
+    },
+    "bernoulli_nll": {
+        "sign": lambda a, x: -nll_of_library(a, x),
+        "mean over pixels": lambda a, x: nll_of_library(a, x) / a[0].numel(),
+        "mean over all": lambda a, x: F.binary_cross_entropy_with_logits(a, x),
+        "sum over all": lambda a, x: nll_of_library(a, x).sum(),
+        "sigmoid twice": lambda a, x: nll_of_library(a.sigmoid(), x),
+        "breaks down for large logits": nll_by_sigmoid,
+        "clipped": lambda a, x: nll_of_library(a.clamp(-10, 10), x),
+        "white pixels only": lambda a, x: -(x * F.logsigmoid(a)).flatten(1).sum(1),
+        "over rows only": lambda a, x: F.binary_cross_entropy_with_logits(
+            a, x, reduction="none").sum(1),
+        "swapped": lambda a, x: nll_of_library(-a, x),
+    },
+    "effective_beta": {
+        "upside down": lambda n, d: d / n,
+        "pixels only": lambda n, d: n,
+        "one": lambda n, d: 1,
+        "whole division": lambda n, d: (n + 1) // (d + 1),
+        "product": lambda n, d: n * d,
+        "a string": lambda n, d: f"about {n / d}",
+        "a tensor of two": lambda n, d: torch.tensor([n / d, 1]),
+    },
+    "beta_trade_off": {
+        "one model for all": trade_off_on_one_model,
+        "beta never reaches fit": trade_off_without_beta,
+        "columns swapped": lambda *a: trade_off(*a, epochs=5).flip(1),
+        "KL times beta": lambda *a: trade_off(*a, epochs=5)
+        * torch.stack([torch.ones(3), torch.tensor(a[3])], 1),
+        "on the training images": lambda make, train, test, betas: trade_off(
+            make, train, train, betas, epochs=5),
+        "loss for NLL": lambda *a: trade_off(*a, epochs=5) @ torch.tensor([[1.0, 0], [1, 1]]),
+        "transposed": lambda *a: trade_off(*a, epochs=5).T,
+        "a list": lambda *a: trade_off(*a, epochs=5).tolist(),
+        "per pixel": lambda *a: trade_off(*a, epochs=5) / 784,
+    },
+    "prior_mass": {
+        "sign": lambda a, b: -boxes(a, b),
+        "factors added": lambda a, b: (torch.special.ndtr(b) - torch.special.ndtr(a)).sum(1),
+        "per axis": lambda a, b: torch.special.ndtr(b) - torch.special.ndtr(a),
+        "corner difference": lambda a, b: (
+            torch.special.ndtr(b).prod(1) - torch.special.ndtr(a).prod(1)),
+        "volume": lambda a, b: (b - a).prod(1),
+        "density times width": lambda a, b: (
+            normals(torch.zeros_like(a), torch.zeros_like(a)).log_prob((a + b) / 2).exp() * (b - a)
+        ).prod(1),
+        "of all boxes": lambda a, b: boxes(a, b).sum(),
+        "in two dimensions only": lambda a, b: boxes(a[:, :2], b[:, :2]),
+        "wrong axis": lambda a, b: (torch.special.ndtr(b) - torch.special.ndtr(a)).prod(0),
+    },
+    "inverse_cdf_grid": {
+        "upside down": lambda n: grid_by_loops(n).view(n, n, 2).flip(0).view(-1, 2),
+        "rotated": lambda n: grid_by_loops(n).flip(0),
+        "swapped": lambda n: grid_by_loops(n).flip(1),
+        "column by column": lambda n: torch.cartesian_prod(*[grid_by_loops(n)[:n, 0]] * 2),
+        "even spacing": lambda n: vh.uniform_grid(n, -2, 2),
+        "probabilities": lambda n: torch.special.ndtr(grid_by_loops(n)),
+        "ends at 0.05 and 0.95": vh.inverse_cdf_grid,
+        "ends at 0 and 1": lambda n: torch.special.ndtri(torch.cartesian_prod(
+            *[torch.linspace(0, 1, n)] * 2)),
+        "k / (n + 1)": lambda n: vh.inverse_cdf_grid(n, 1 / (n + 1), n / (n + 1)),
+        "not flattened": lambda n: grid_by_loops(n).view(n, n, 2),
+        "one axis": lambda n: grid_by_loops(n)[:n, 0],
+    },
+    "posterior_ellipse": {
+        "one sigma": lambda m, s, n: (ellipse_by_loops(m, s, n) + m) / 2,
+        "variance": lambda m, s, n: ellipse_by_loops(m, 2 * s, n),
+        "around zero": lambda m, s, n: ellipse_by_loops(0 * m, s, n),
+        "a circle": lambda m, s, n: ellipse_by_loops(m, s[:1].repeat(2), n),
+        "axes swapped": lambda m, s, n: ellipse_by_loops(m, s.flip(0), n),
+        "last is first": lambda m, s, n: torch.cat(
+            [(e := ellipse_by_loops(m, s, n - 1)), e[:1]]),
+        "degrees": lambda m, s, n: m + 2 * (s / 2).exp() * torch.stack(
+            [(a := 360 * torch.arange(n) / n).cos(), a.sin()], 1),
+        "clockwise": lambda m, s, n: 2 * m - ellipse_by_loops(m, s, n),
+        "transposed": lambda m, s, n: ellipse_by_loops(m, s, n).T,
+    },
+    "aggregate_log_density": {
+        "mean of logs": lambda z, m, s: Independent(normals(m, s), 1).log_prob(z[:, None]).mean(1),
+        "sum over posteriors": lambda z, m, s: mixture(z, m, s) + math.log(len(m)),
+        "underflow": lambda z, m, s: mixture(z, m, s).exp().log(),
+        "density": lambda z, m, s: mixture(z, m, s).exp(),
+        "variance for sigma": lambda z, m, s: mixture(z, m, 2 * s),
+        "no 2 pi": lambda z, m, s: mixture(z, m, s) + z.shape[1] / 2 * math.log(2 * math.pi),
+        "no normalisation of each": lambda z, m, s: (
+            Independent(normals(m, s), 1).log_prob(z[:, None]) + s.sum(1) / 2
+        ).logsumexp(1) - math.log(len(m)),
+        "one Gaussian": lambda z, m, s: normals(m.mean(0), s.mean(0)).log_prob(z).sum(1),
+        "divided by M": lambda z, m, s: mixture(z, m, s) + math.log(len(m)) - math.log(len(z)),
+        "mean over points": lambda z, m, s: mixture(z, m, s).mean(),
+    },
+    "slerp": {
+        "straight": vh.lerp,
+        "backwards": lambda a, b, n: vh.slerp(b, a, n),
+        "norms ignored": lambda a, b, n: vh.slerp(a / a.norm(), b / b.norm(), n),
+        "end missing": lambda a, b, n: vh.slerp(a, b, n + 1)[:-1],
+        "normalised line": lambda a, b, n: (
+            (p := vh.lerp(a, b, n)) / p.norm(dim=1, keepdim=True) * a.norm()),
+        "breaks for parallel": lambda a, b, n: (
+            (o := torch.acos((a @ b / a.norm() / b.norm()).clamp(-1, 1)))
+            * 0 + torch.sin((1 - (t := torch.linspace(0, 1, n)[:, None])) * o) / torch.sin(o) * a
+            + torch.sin(t * o) / torch.sin(o) * b),
+        "a list": lambda a, b, n: list(vh.slerp(a, b, n)),
+    },
+    "two_sided_kl": {
+        "one-sided": lambda t, k: k,
+        "signed": lambda t, k: k - t.median(),
+        "mean": lambda t, k: (k - t.mean()).abs(),
+        "its own median": lambda t, k: (k - k.median()).abs(),
+        "squared": lambda t, k: (k - t.median()) ** 2,
+        "average": lambda t, k: (k - t.median()).abs().mean(),
+        "in place": lambda t, k: k.sub_(t.median()).abs(),
+        "all pairs": lambda t, k: (k[:, None] - t).abs().mean(1),
+    },
+    "auroc": {
+        "other way round": lambda n, a: 1 - auroc_of_library(n, a),
+        "ties as losses": lambda n, a: (a[:, None] > n).double().mean(),
+        "ties as wins": lambda n, a: (a[:, None] >= n).double().mean(),
+        "never below 0.5": lambda n, a: max(v := auroc_of_library(n, a), 1 - v),
+        "Gini": lambda n, a: 2 * auroc_of_library(n, a) - 1,
+        "against the mean": lambda n, a: (a > n.mean()).double().mean(),
+        "a count": lambda n, a: auroc_of_library(n, a) * len(n) * len(a),
+        "ranks without ties": lambda n, a: (
+            (torch.cat([n, a]).argsort().argsort()[len(n):] + 1.0).sum() - len(a) * (len(a) + 1) / 2
+        ) / len(n) / len(a),
+    },
+    "left_out_detector": {
+        "-ELBO": elbo,
+        "NLL": lambda m, a, x: vh.anomaly_scores(m, x).nll,
+        "KL": lambda m, a, x: vh.anomaly_scores(m, x).kl,
+        "sign": lambda *args: -neighbours(*args),
+        "fitted on the test images": lambda m, a, x: density(m, x, x),
+        "neighbours in the test set": lambda m, a, x: neighbours(m, x, x),
+        "by chance": lambda m, a, x: torch.rand(len(x)),
+        "one number": lambda *args: neighbours(*args).mean(),
+        "for training images": lambda m, a, x: neighbours(m, a, a),
+        "not finite": lambda *args: neighbours(*args) * torch.inf,
+        "normalised by the test images": lambda *args: (
+            (s := neighbours(*args)) - s.mean()) / s.std() + s.max(),
+    },
+}  # fmt: skip
+
+
+def verdict(name, function, capsys):
+    getattr(checks, name)(function)
+    out = capsys.readouterr().out
+    assert out.count("\n") <= 2, "a verdict, not a traceback"
+    assert "Traceback" not in out
+    assert "vae_helpers" not in out
+    return out
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_other_right_ways_pass(name, capsys):
+    for function in RIGHT[name]:
+        out = verdict(name, function, capsys)
+        assert out.startswith("correct: "), out
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_answers_do_not(name, capsys):
+    assert len(WRONG[name]) >= 4
+    passed = []
+    for what, function in WRONG[name].items():
+        torch.manual_seed(0)
+        out = verdict(name, function, capsys)
+        if not out.startswith(("not right: ", "your function raised ")):
+            passed.append(what)
+    assert not passed
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_stubs_errors_and_returns_of_nothing_are_told_apart(name, capsys):
+    def stub(*_):
+        raise NotImplementedError
+
+    assert verdict(name, stub, capsys).startswith("not solved yet")
+    out = verdict(name, crashes, capsys)
+    assert out.startswith("your function raised NameError: name 'undefined_name'")
+    assert "return undefined_name" in out
+    assert "return statement" in verdict(name, nothing, capsys)
+    assert "number and the order of its arguments" in verdict(name, lambda: 1, capsys)
+    assert "without brackets" in verdict(name, 3.0, capsys)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        n
+        for n in RIGHT
+        if n
+        not in {
+            "beta_trade_off",
+            "effective_beta",
+            "inverse_cdf_grid",
+            "denoising_loss",
+            "left_out_detector",
+        }
+    ],
+)
+def test_changes_of_the_arguments_are_noticed(name, capsys):
+    assert "in place" in verdict(name, in_place, capsys)
+
+
+def test_hints_name_the_mistake(capsys):
+    hints = {
+        ("kl_by_hand", "no log tau"): "off by exactly log(tau) per dimension",
+        ("kl_by_hand", "published without halves"): "N(0, 1/2)",
+        ("reparameterize", "variance for sigma"): "the variance",
+        ("bernoulli_nll", "breaks down for large logits"): "softplus",
+        ("inverse_cdf_grid", "upside down"): "upside down",
+        ("slerp", "breaks for parallel"): "both codes are the same",
+        ("beta_trade_off", "one model for all"): "make_model(): 1, values of beta: 3",
+        ("kl_by_hand", "no gradient"): "no gradient flows back",
+    }
+    for (name, what), words in hints.items():
+        assert words in verdict(name, WRONG[name][what], capsys)
+
+
+def test_every_check_is_tested_and_has_an_exercise():
+    names = {check_called(stub) for path in PATHS for stub, _ in exercises(path)}
+    assert set(RIGHT) == set(WRONG) == names

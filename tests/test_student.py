@@ -1,0 +1,87 @@
+"""The exercises hang together, and the student edition runs top to bottom, unsolved."""
+
+import inspect
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from student_edition import main, student_edition
+
+from vae_helpers import checks
+
+ROOT = Path(__file__).parents[1]
+PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+NAMES = [name for name, check in vars(checks).items() if inspect.isfunction(check)]
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def text(cell):
+    return "".join(output.get("text", "") for output in cell.outputs)
+
+
+def exercises(path):
+    """Pairs (stub, solution): neighbours that call the same check."""
+    cells = nbformat.read(path, as_version=4).cells
+    for i, cell in enumerate(cells):
+        if cell.cell_type == "code" and "raise NotImplementedError" in cell.source:
+            yield cell, cells[i + 1]
+
+
+def check_called(cell):
+    (name,) = re.findall(r"^checks\.(\w+)\(\w+\)$", cell.source, flags=re.MULTILINE)
+    return name
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_each_exercise_has_stub_check_and_folded_solution(path):
+    pairs = list(exercises(path))
+    assert 3 <= len(pairs) <= 5
+    for stub, solution in pairs:
+        assert "solution" not in tags(stub)
+        assert "solution" in tags(solution)
+        assert solution.metadata.jupyter.source_hidden
+        assert check_called(stub) == check_called(solution)
+        assert text(stub).startswith("not solved yet")
+        assert text(solution).startswith("correct: ")
+        signature = stub.source.splitlines()[0]
+        assert signature.startswith("def ")
+        assert signature == solution.source.splitlines()[0]
+
+
+def test_every_check_belongs_to_one_exercise():
+    used = [check_called(stub) for path in PATHS for stub, _ in exercises(path)]
+    assert sorted(used) == sorted(NAMES)
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_student_edition_lacks_solutions_and_outputs_and_nothing_else(path):
+    notebook = nbformat.read(path, as_version=4)
+    student = student_edition(notebook)
+    kept = [cell for cell in notebook.cells if "solution" not in tags(cell)]
+    assert len(kept) < len(notebook.cells)
+    assert [(c.cell_type, c.source) for c in student.cells] == [
+        (c.cell_type, c.source) for c in kept
+    ]
+    for cell in student.cells:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+    assert any(cell.get("outputs") for cell in notebook.cells), "the original was changed"
+    assert not re.search(r"\bsolution", "".join(cell.source for cell in student.cells), re.I)
+
+
+def test_a_student_edition_runs_top_to_bottom(tmp_path, monkeypatch, capsys):
+    """With little training, since the cells before the exercises run in full elsewhere."""
+    monkeypatch.setenv("VAE_SMOKE", "1")
+    assert main(tmp_path) == 0
+    assert len(capsys.readouterr().out.split()) == len(PATHS)
+    notebook = nbformat.read(tmp_path / PATHS[0].name, as_version=4)
+    client = NotebookClient(notebook, timeout=None, resources={"metadata": {"path": str(tmp_path)}})
+    client.extra_arguments = ["--log-level=ERROR"]
+    client.execute()
+    outputs = "".join(text(cell) for cell in notebook.cells if cell.cell_type == "code")
+    assert outputs.count("not solved yet") == len(list(exercises(PATHS[0])))

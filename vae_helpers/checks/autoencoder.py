@@ -1,0 +1,129 @@
+"""Checks of the exercises of notebook 1; the wrong formulas are answers that learners give."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .engine import examine, normal
+
+
+def nearest_code_distance(function: Callable[[Tensor, Tensor], Tensor]) -> None:
+    """`f(points, codes)`: from each of the points (M, 2) to its nearest code (N, 2); (M,)."""
+
+    def all_pairs(points: Tensor, codes: Tensor) -> Tensor:
+        return (points[:, None] - codes).norm(dim=2)
+
+    examine(
+        function, lambda p, c: all_pairs(p, c).amin(dim=1),
+        [(normal(m, 2), normal(n, 2, seed=1)) for m, n in ((6, 9), (1, 4))],
+        [
+            (lambda p, c: all_pairs(p, c).amin(dim=0), "one distance a point, not one a code"),
+            (lambda p, c: all_pairs(p, c).square().amin(dim=1), "its square: take the root"),
+            (lambda p, c: all_pairs(p, c).mean(dim=1), "the nearest code, not the average one"),
+            (lambda p, c: all_pairs(p, c).amax(dim=1), "the nearest code, not the furthest"),
+            (lambda p, c: all_pairs(p, c).argmin(dim=1), "its distance, not its index"),
+            (
+                lambda p, c: (p[:, None] - c).abs().sum(dim=2).amin(dim=1),
+                "the straight-line distance: square root of the sum of squares",
+            ),
+        ],
+        "a decoder was trained at codes only; this says how far from home you are.",
+    )  # fmt: skip
+
+
+def pca_by_svd(function: Callable[[Tensor, int], Tensor]) -> None:
+    """`f(x, k)`: rows x (N, D) rebuilt from their first k principal components, (N, D)."""
+
+    def truth(x: Tensor, k: int) -> Tensor:
+        mean = x.mean(dim=0)
+        v = torch.linalg.svd(x - mean, full_matrices=False).Vh[:k]
+        return mean + (x - mean) @ v.T @ v
+
+    def uncentred(x: Tensor, k: int) -> Tensor:
+        v = torch.linalg.svd(x, full_matrices=False).Vh[:k]
+        return x @ v.T @ v
+
+    def no_mean_back(x: Tensor, k: int) -> Tensor:
+        return truth(x, k) - x.mean(dim=0)
+
+    def one_mean(x: Tensor, k: int) -> Tensor:
+        v = torch.linalg.svd(x - x.mean(), full_matrices=False).Vh[:k]
+        return x.mean() + (x - x.mean()) @ v.T @ v
+
+    def last_components(x: Tensor, k: int) -> Tensor:
+        mean = x.mean(dim=0)
+        v = torch.linalg.svd(x - mean, full_matrices=False).Vh[-k:]
+        return mean + (x - mean) @ v.T @ v
+
+    examine(
+        function, truth,
+        [(normal(20, 6) * torch.arange(1, 7) + 2, 2), (normal(9, 5, seed=1) + 1, 4)],
+        [
+            (uncentred, "subtract the mean image first, and add it back at the end"),
+            (no_mean_back, "almost: add the mean image back at the end"),
+            (one_mean, "the mean is one per pixel (dim=0), not a single number"),
+            (last_components, "those are the last components; svd sorts the largest first"),
+        ],
+        "PCA is the best flat surface, the baseline that a nonlinear autoencoder must beat.",
+    )  # fmt: skip
+
+
+def components_needed(function: Callable[[Tensor, float], int]) -> None:
+    """`f(x, share)`: fewest principal components that keep this share of x's variance."""
+
+    def values(x: Tensor, power: int = 2) -> Tensor:
+        s = torch.linalg.svdvals(x - x.mean(dim=0)) ** power
+        return s.cumsum(0) / s.sum()
+
+    def truth(x: Tensor, share: float) -> int:
+        return int((values(x) < share).sum()) + 1
+
+    def uncentred(x: Tensor, share: float) -> int:
+        s = torch.linalg.svdvals(x).square()
+        return int((s.cumsum(0) / s.sum() < share).sum()) + 1
+
+    data = 3 * normal(200, 40) * 0.93 ** torch.arange(40) + torch.arange(40) / 10
+    examine(
+        function, truth, [(data, share) for share in (0.9, 0.8, 0.3, 0.99)],
+        [
+            (
+                lambda x, share: int((values(x, 1) < share).sum()) + 1,
+                "variance goes with the square of a singular value",
+            ),
+            (uncentred, "subtract the mean first: variance is measured around it"),
+            (lambda x, share: truth(x, share) - 1, "one too few: with so many it stays below"),
+            (lambda x, share: truth(x, share) + 1, "one too many"),
+            (lambda x, share: values(x)[-1].item(), "the number of components, not a share"),
+        ],
+        "how flat data are: the fewer components, the less is left for a curved surface to gain.",
+    )  # fmt: skip
+
+
+def denoising_loss(function: Callable[[Any, Tensor, Tensor], Tensor]) -> None:
+    """`f(model, x, noise)`: squared error per image, (N,); `model(image)` gives a picture."""
+
+    def model(x: Tensor) -> Tensor:
+        return 0.7 * x + 0.1
+
+    def error(a: Tensor, b: Tensor) -> Tensor:
+        return (a - b).square().flatten(1).sum(dim=1)
+
+    def truth(model: Any, x: Tensor, noise: Tensor) -> Tensor:
+        return error(model(x + noise), x)
+
+    examine(
+        function, truth,
+        [(model, normal(n, 1, 4, 4, seed=n), normal(n, 1, 4, 4, seed=9)) for n in (3, 1)],
+        [
+            (lambda m, x, e: error(m(x + e), x + e), "compare with the clean image, not the noisy"),
+            (lambda m, x, e: error(m(x), x), "the model must see the noisy image, x + noise"),
+            (lambda m, x, e: error(m(x), x + e), "the other way round: noisy in, clean wanted"),
+            (lambda m, x, e: error(m(x + e), x) / 16, "sum over the pixels, don't average"),
+            (lambda m, x, e: error(m(x + e), x).mean(), "one value per image, not their mean"),
+            (lambda m, x, e: (m(x + e) - x).flatten(1).sum(1), "square the differences"),
+        ],
+        "to remove noise, a network must know what images look like.",
+        differentiable=True,
+    )  # fmt: skip

@@ -1,0 +1,122 @@
+"""Checks of the two challenges that train: what did the function do with real digits?"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..anomaly import anomaly_scores
+from ..data import binarize, load_mnist
+from ..evaluation import evaluate
+from ..models import VAE
+from ..runtime import forked_rng
+from ..training import fit
+from .engine import difference, examine
+
+LEFT_OUT = 2  # the digit
+BAR = 0.86  # AUROC; over three seeds: -ELBO 0.80-0.81, densities and distances 0.86-0.93
+COMPANY = (
+    "the first 100 test images get other scores when they come alone: the score of an image must "
+    "not depend on chance, or on the images around it"
+)
+
+
+def _digits(train: bool, n: int, without: int) -> tuple[Tensor, Tensor]:
+    """The first n binarized images and labels of MNIST, less one digit."""
+    images, labels = load_mnist(train=train)
+    keep = (labels != without).nonzero().flatten()[:n]
+    return binarize(images[keep]), labels[keep]
+
+
+def _small_vae(latent_dim: int) -> VAE:
+    with forked_rng(0, torch.device("cpu")):
+        return VAE(784, (64,), latent_dim)
+
+
+def beta_trade_off(function: Callable[[Any, Tensor, Tensor, Sequence[float]], Tensor]) -> None:
+    """`f(make_model, train, test, betas)`: a row [NLL, KL] of the test images for each beta."""
+    made: list[VAE] = []
+
+    def make_model() -> VAE:
+        made.append(_small_vae(4))
+        return made[-1]
+
+    def table(images: Tensor) -> Tensor:
+        return torch.tensor([evaluate(model, images)[1:] for model in made])
+
+    def truth(_: Any, train: Tensor, test: Tensor, betas: Sequence[float]) -> Any:
+        if len(made) != len(betas):
+            return lambda found: (
+                f"calls of make_model(): {len(made)}, values of beta: {len(betas)}; each value "
+                "needs a fresh model, trained from scratch"
+            )
+        kl = table(test)[:, 1]
+        if not (kl[:-1] > 1.2 * kl[1:]).all():
+            return lambda found: (
+                f"the KL hardly falls with beta ({', '.join(f'{v:.1f}' for v in kl)} nats for "
+                f"{betas}): does beta reach fit, and does each model get a few epochs?"
+            )
+        return table(test)
+
+    betas = (0.1, 1.0, 10.0)
+    weights = torch.stack([torch.ones(3), torch.tensor(betas)], dim=1)
+    train, test = _digits(True, 2000, without=0)[0], _digits(False, 500, without=1)[0]
+    examine(
+        function, truth, [(make_model, train, test, betas)],
+        [
+            (lambda m, a, x, b: table(x).flip(1), "the columns are swapped: NLL first, then KL"),
+            (lambda m, a, x, b: table(x) * weights, "report the KL itself, not beta times the KL"),
+            (lambda m, a, x, b: table(a), "evaluate on the test images, not the training images"),
+            (lambda m, a, x, b: table(x).T, "a row is one beta, a column one quantity: transpose"),
+            (
+                lambda m, a, x, b: torch.stack([table(x).sum(1), table(x)[:, 1]], dim=1),
+                "the first column is the reconstruction term alone, without the KL",
+            ),
+        ],
+        "beta buys a smaller KL with a worse reconstruction; now you have the price list.",
+        rtol=0.02,  # the NLL depends on the noise in z
+    )  # fmt: skip
+
+
+def left_out_detector(function: Callable[[Any, Tensor, Tensor], Tensor]) -> None:
+    """`f(model, train, test)`: scores (N,), larger for the digit that `train` lacks."""
+    from sklearn.metrics import roc_auc_score
+
+    nothing: Any = None
+    try:
+        function(nothing, nothing, nothing)  # so that nobody waits for the training below in vain
+    except NotImplementedError:
+        return examine(function, lambda *_: None, [(None, None, None)], [], "")
+    except Exception:  # shown below, with arguments that make sense
+        pass
+    train, _ = _digits(True, 6000, without=LEFT_OUT)
+    test, labels = _digits(False, 2000, without=-1)
+    model = _small_vae(20)
+    fit(model, train, epochs=5, seed=0, progress=False)
+    unusual = labels == LEFT_OUT
+    elbo = roc_auc_score(unusual, anomaly_scores(model, test).neg_elbo)
+    first: list[Tensor] = []
+
+    def judge(found: Any) -> str:
+        n = 100 if first else len(test)
+        if not isinstance(found, Tensor) or found.shape != (n,):
+            return difference(found, torch.zeros(n))
+        if not torch.isfinite(found).all():
+            return "some scores are not finite numbers"
+        if first:
+            apart = (found - first[0][:n]).abs().mean() / first[0].std()
+            return COMPANY if apart > 0.02 else ""
+        first.append(found.detach().double())
+        auroc = roc_auc_score(unusual, first[0])
+        if 1 - auroc > BAR:
+            return f"AUROC {auroc:.2f}: the wrong way round, larger must mean more unusual"
+        advice = "more is possible: where do the codes of the training images lie?"
+        return "" if auroc > BAR else (
+            f"AUROC {auroc:.2f}, and {BAR} is the bar; the -ELBO gets {elbo:.2f}, {advice}"
+        )  # fmt: skip
+
+    examine(
+        function, lambda *_: judge, [(model, train, test), (model, train, test[:100])], [],
+        "codes tell what the loss does not: how far an image is from all that the model knows.",
+    )  # fmt: skip

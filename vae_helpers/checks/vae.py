@@ -1,0 +1,122 @@
+"""Checks of the exercises of notebook 2; the wrong formulas are answers that learners give."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from ..losses import bernoulli_nll as packaged_nll
+from .engine import examine, normal
+
+
+def _posteriors() -> list[tuple[Tensor, Tensor]]:
+    """Means and log-variances: several images, then one."""
+    return [(normal(n, d, seed=n), normal(n, d, seed=n + 1)) for n, d in ((4, 3), (1, 5))]
+
+
+def _logits_and_images() -> list[tuple[Tensor, Tensor]]:
+    return [
+        (3 * normal(n, 1, 4, 4, seed=n), (normal(n, 1, 4, 4, seed=n + 1) > 0).float())
+        for n in (3, 1)
+    ]
+
+
+def kl_by_hand(function: Callable[[Tensor, Tensor, float], Tensor]) -> None:
+    """`f(mu, logvar, tau)`: KL(q || N(0, tau^2 I)) per image, (N,), in nats."""
+
+    def terms(m: Tensor, s: Tensor, tau: float) -> Tensor:
+        return 0.5 * ((m**2 + s.exp()) / tau**2 - 1 - s + 2 * math.log(tau))
+
+    def right(m: Tensor, s: Tensor, tau: float) -> Tensor:
+        return terms(m, s, tau).sum(1)
+
+    examine(
+        function, right, [(m, s, tau) for tau in (1.0, 2.0, 0.5) for m, s in _posteriors()],
+        [
+            (lambda m, s, t: -right(m, s, t), "the sign is the wrong way round: a KL is never < 0"),
+            (lambda m, s, t: 2 * right(m, s, t), "twice the KL: each dimension has a half"),
+            (lambda m, s, t: terms(m, s, t).mean(1), "nats add up: sum over dimensions, no mean"),
+            (lambda m, s, t: right(m, s, t).sum(), "one value per image: sum over dim=1 only"),
+            (lambda m, s, t: right(m, s, t).mean(), "one value per image, not their mean"),
+            (lambda m, s, t: terms(m, s, t).sum(0), "sum over the latent dimensions, dim=1"),
+            (lambda m, s, t: right(m, 2 * s, t), "logvar is log(sigma^2), not log(sigma)"),
+            (lambda m, s, t: (terms(m, s, t) + 0.5).sum(1), "it must be 0 at q = prior: the -1"),
+            (
+                lambda m, s, t: (s.exp() + m**2 - s / 2 - 0.5).sum(1),
+                "each term lacks its half; but for 0.5 * log 2 a dimension, that is the KL to "
+                "another prior, N(0, 1/2)",
+            ),
+            (lambda m, s, t: right(m, s, 1), "right for tau = 1; where does the prior's width go?"),
+            (lambda m, s, t: right(m, s, t**0.5), "tau is the prior's sigma, not its variance"),
+            (
+                lambda m, s, t: right(m, s, t) - m.shape[1] * math.log(t),
+                "off by exactly log(tau) per dimension: a wide prior has a low density",
+            ),
+            (
+                lambda m, s, t: 0.5 * ((m**2 + t**2) / s.exp() - 1 + s - 2 * math.log(t)).sum(1),
+                "that is the other direction; KL(q || p) and KL(p || q) differ",
+            ),
+        ],
+        "one term of every VAE's loss, and now you know where each constant comes from.",
+        differentiable=True,
+    )  # fmt: skip
+
+
+def reparameterize(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+    """`f(mu, logvar, eps)`: z with mean mu and variance exp(logvar), from standard noise eps."""
+
+    def truth(mu: Tensor, logvar: Tensor, eps: Tensor) -> Tensor:
+        return mu + torch.exp(0.5 * logvar) * eps
+
+    examine(
+        function, truth, [(m, s, normal(*m.shape, seed=7)) for m, s in _posteriors()],
+        [
+            (lambda m, s, e: m + s.exp() * e, "exp(logvar) is the variance; noise needs its root"),
+            (lambda m, s, e: m + s * e, "logvar is a logarithm: take exp(logvar / 2) for sigma"),
+            (lambda m, s, e: m + e, "eps has variance 1: scale it by sigma"),
+            (lambda m, s, e: m - (s / 2).exp() * e, "mu plus, not minus (true in law, but not z)"),
+            (lambda m, s, e: (m + e) * (s / 2).exp(), "scale the noise only, not mu"),
+            (lambda m, s, e: m + (-s / 2).exp() * e, "a large logvar must give much noise"),
+        ],
+        "gradients reach mu and logvar because the chance is in eps alone.",
+        differentiable=True,
+    )  # fmt: skip
+
+
+def bernoulli_nll(function: Callable[[Tensor, Tensor], Tensor]) -> None:
+    """`f(x_logits, x)`: -log p(x | z) per image, (N,), in nats, also for logits of 100."""
+    right = packaged_nll
+    examine(
+        function, right,
+        [*_logits_and_images(), (torch.full((2, 1, 4, 4), 200.0), torch.zeros(2, 1, 4, 4))],
+        [
+            (lambda a, x: -right(a, x), "that is log p; the loss is its negative"),
+            (lambda a, x: right(a, x) / 16, "sum over the pixels, don't average"),
+            (lambda a, x: right(a, x).mean(), "one value per image, not their mean"),
+            (lambda a, x: right(a, x).sum(), "one value per image, not their sum"),
+            (lambda a, x: right(a.sigmoid(), x), "a sigmoid too many: these are logits already"),
+            (lambda a, x: right(-a, x), "0 and 1 are swapped: a large logit means a white pixel"),
+            (
+                lambda a, x: torch.full(a.shape[:1], math.inf),
+                "infinite for large logits: log(1 - sigmoid) underflows; use softplus(a) - x * a",
+            ),
+        ],
+        "exact for any logit, where sigmoid and log in turn would break down.",
+        differentiable=True,
+    )  # fmt: skip
+
+
+def effective_beta(function: Callable[[int, int], float]) -> None:
+    """`f(n_pixels, latent_dim)`: beta of a loss that averages NLL over pixels and KL over z."""
+    examine(
+        function, lambda n, d: n / d, [(784, 20), (64, 4), (4096, 2)],
+        [
+            (lambda n, d: d / n, "upside down: scale the loss until the NLL is a sum again"),
+            (lambda n, d: float(n), "the KL is averaged, too: over latent_dim"),
+            (lambda n, d: 1.0, "the two terms are divided by different numbers"),
+            (lambda n, d: 1 / d, "multiply the whole loss by n_pixels and look at the KL"),
+            (lambda n, d: n * d, "the KL is divided by latent_dim, not multiplied"),
+        ],
+        "a beta of 39 collapses the codes, though every term of the loss looks right.",
+    )  # fmt: skip
