@@ -104,6 +104,13 @@ def arc_by_rotation(start, end, n):
     return torch.stack(rows)
 
 
+def arc_of_the_page(a, b, n):
+    """Right but where both point the same way."""
+    angle = torch.acos(a @ b / a.norm() / b.norm())
+    t = torch.linspace(0, 1, n)[:, None]
+    return (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
+
+
 def auroc_of_library(normal, anomalous):
     labels = [0] * len(normal) + [1] * len(anomalous)
     return roc_auc_score(labels, torch.cat([normal, anomalous]))
@@ -167,7 +174,7 @@ RIGHT = {
         nll_of_library,
         lambda a, x: -(F.logsigmoid(a) * x + F.logsigmoid(-a) * (1 - x)).flatten(1).sum(1),
     ],
-    "effective_beta": [lambda n, d: n / d, lambda n, d: torch.tensor(n) / d],
+    "effective_beta": [lambda n, d, w: n * w / d, lambda n, d, w: torch.tensor(n) / d * w],
     "beta_trade_off": [
         lambda *args: trade_off(*args, epochs=5),
         lambda *args: trade_off(*args, epochs=12, batch_size=64, seed=1),
@@ -201,6 +208,11 @@ WRONG = {
         "mean not added back": lambda x, k: pca(x, k) - x.mean(0),
         "one component too many": lambda x, k: pca(x, k + 1),
         "ignores k": lambda x, k: pca(x, 2),
+        "columns of Vh": lambda x, k: x.mean(0) + (c := x - x.mean(0)) @ (
+            v := torch.linalg.svd(c).Vh[:, :k]) @ v.T,
+        "S forgotten": lambda x, k: x.mean(0) + (
+            usv := torch.linalg.svd(x - x.mean(0), full_matrices=False)).U[:, :k] @ usv.Vh[:k],
+        "codes": lambda x, k: (c := x - x.mean(0)) @ torch.linalg.svd(c).Vh[:k].T,
     },
     "components_needed": {
         "one less": lambda x, s: count_components(x, s) - 1,
@@ -211,6 +223,9 @@ WRONG = {
             ((v := torch.linalg.svdvals(x) ** 2).cumsum(0) / v.sum() < s).sum()) + 1,
         "squared twice": lambda x, s: int(
             ((v := torch.linalg.svdvals(x - x.mean(0)) ** 4).cumsum(0) / v.sum() < s).sum()) + 1,
+        "not divided by the sum": lambda x, s: int(
+            (torch.linalg.svdvals(x - x.mean(0)).square().cumsum(0) < s).sum()) + 1,
+        "the share": lambda x, s: s,
         "always 90%": lambda x, s: count_components(x, 0.9),
         "a list": lambda x, s: [count_components(x, s)] * 2,
     },
@@ -223,6 +238,10 @@ WRONG = {
         "a Python float": lambda m, x, e: vh.squared_error(m(x + e), x).sum().item(),
         "no square": lambda m, x, e: (m(x + e) - x).sum((1, 2, 3)),
         "noise of its own": lambda m, x, e: vh.squared_error(m(x + torch.randn_like(x)), x),
+        "clamped": lambda m, x, e: vh.squared_error(m((x + e).clamp(0, 1)), x),
+        "a second sigmoid": lambda m, x, e: vh.squared_error(m(x + e).sigmoid(), x),
+        "absolute values": lambda m, x, e: (m(x + e) - x).abs().sum((1, 2, 3)),
+        "loss and zeros": lambda m, x, e: ((loss := vh.squared_error(m(x + e), x)), 0 * loss),
         "only for batch size 1": lambda m, x, e: (m(x + e) - x).square().sum()[None],
         "no gradient": lambda m, x, e: vh.squared_error(m(x + e), x).detach(),
     },
@@ -232,6 +251,9 @@ WRONG = {
         "eps of its own": lambda m, s, e: m + (s / 2).exp() * torch.randn_like(e),
         "sigma forgotten": lambda m, s, e: m + e,
         "minus in the exponent": lambda m, s, e: m + (-s / 2).exp() * e,
+        "half outside": lambda m, s, e: m + 0.5 * s.exp() * e,
+        "minus": lambda m, s, e: m - (s / 2).exp() * e,
+        "no eps": lambda m, s, e: m + (s / 2).exp(),
         "root of logvar": lambda m, s, e: m + s.abs().sqrt() * e,
         "right for logvar 0 only": lambda m, s, e: m + e * (1 + s),
         "one eps for the batch": lambda m, s, e: m + (s / 2).exp() * e[:1],
@@ -248,6 +270,14 @@ WRONG = {
         "ignores tau": lambda m, s, t: kl_of_library(m, s, 1.0),
         "tau as variance": lambda m, s, t: kl_of_library(m, s, t**0.5),
         "no log tau": lambda m, s, t: kl_of_library(m, s, t) - m.shape[1] * math.log(t),
+        "divided by tau": lambda m, s, t: 0.5 * (
+            (m**2 + s.exp()) / t - 1 - s + 2 * math.log(t)).sum(1),
+        "mu not divided": lambda m, s, t: 0.5 * (
+            m**2 + s.exp() / t**2 - 1 - s + 2 * math.log(t)).sum(1),
+        "minus log tau": lambda m, s, t: kl_of_library(m, s, t) - 2 * m.shape[1] * math.log(t),
+        "log tau once": lambda m, s, t: kl_of_library(m, s, t) - (m.shape[1] - 1) * math.log(t),
+        "half of log tau": lambda m, s, t: kl_of_library(m, s, t) - m.shape[1] * math.log(t) / 2,
+        "all divided by tau": lambda m, s, t: kl_of_library(m, s, 1.0) / t**2,
         "other direction": lambda m, s, t: kl_divergence(
             Normal(torch.zeros_like(m), t), normals(m, s)).sum(1),
         "constant missing": lambda m, s, t: kl_of_library(m, s, t) + m.shape[1] / 2,
@@ -264,6 +294,14 @@ WRONG = {
         "sum over all": lambda a, x: nll_of_library(a, x).sum(),
         "sigmoid twice": lambda a, x: nll_of_library(a.sigmoid(), x),
         "breaks down for large logits": nll_by_sigmoid,
+        "log of 1 + exp": lambda a, x: ((1 + a.exp()).log() - x * a).sum((1, 2, 3)),
+        "safe for half of them": lambda a, x: (
+            -(x * a.sigmoid().log()) + (1 - x) * F.softplus(a)).sum((1, 2, 3)),
+        "clipped probability": lambda a, x: nll_by_sigmoid(
+            torch.logit(a.sigmoid().clamp(1e-6, 1 - 1e-6)), x),
+        "loss of the library on probabilities": lambda a, x: F.binary_cross_entropy(
+            a.sigmoid(), x, reduction="none").sum((1, 2, 3)),
+        "plus x a": lambda a, x: (F.softplus(a) + x * a).sum((1, 2, 3)),
         "clipped": lambda a, x: nll_of_library(a.clamp(-10, 10), x),
         "white pixels only": lambda a, x: -(x * F.logsigmoid(a)).flatten(1).sum(1),
         "over rows only": lambda a, x: F.binary_cross_entropy_with_logits(
@@ -271,13 +309,17 @@ WRONG = {
         "swapped": lambda a, x: nll_of_library(-a, x),
     },
     "effective_beta": {
-        "upside down": lambda n, d: d / n,
-        "pixels only": lambda n, d: n,
-        "one": lambda n, d: 1,
-        "whole division": lambda n, d: (n + 1) // (d + 1),
-        "product": lambda n, d: n * d,
-        "a string": lambda n, d: f"about {n / d}",
-        "a tensor of two": lambda n, d: torch.tensor([n / d, 1]),
+        "upside down": lambda n, d, w: d / n / w,
+        "upside down but for the weight": lambda n, d, w: w * d / n,
+        "pixels only": lambda n, d, w: w * n,
+        "the weight itself": lambda n, d, w: w,
+        "no weight": lambda n, d, w: n / d,
+        "divided by the weight": lambda n, d, w: n / d / w,
+        "no pixels": lambda n, d, w: w / d,
+        "whole division": lambda n, d, w: w * (n // d),
+        "product": lambda n, d, w: w * n * d,
+        "a string": lambda n, d, w: f"about {w * n / d}",
+        "a tensor of two": lambda n, d, w: torch.tensor([w * n / d, 1]),
     },
     "beta_trade_off": {
         "one model for all": trade_off_on_one_model,
@@ -288,6 +330,10 @@ WRONG = {
         "on the training images": lambda make, train, test, betas: trade_off(
             make, train, train, betas, epochs=5),
         "loss for NLL": lambda *a: trade_off(*a, epochs=5) @ torch.tensor([[1.0, 0], [1, 1]]),
+        "loss and NLL": lambda *a: trade_off(*a, epochs=5) @ torch.tensor([[1.0, 1], [1, 0]]),
+        "loss, NLL and KL": lambda *a: trade_off(*a, epochs=5) @ torch.tensor(
+            [[1.0, 1, 0], [1, 0, 1]]),
+        "a single epoch": lambda *a: trade_off(*a, epochs=1),
         "transposed": lambda *a: trade_off(*a, epochs=5).T,
         "a list": lambda *a: trade_off(*a, epochs=5).tolist(),
         "per pixel": lambda *a: trade_off(*a, epochs=5) / 784,
@@ -316,6 +362,8 @@ WRONG = {
         "ends at 0.05 and 0.95": vh.inverse_cdf_grid,
         "ends at 0 and 1": lambda n: torch.special.ndtri(torch.cartesian_prod(
             *[torch.linspace(0, 1, n)] * 2)),
+        "k from 0": lambda n: torch.cartesian_prod(
+            (q := torch.special.ndtri((torch.arange(n) - 0.5) / n)).flip(0), q).flip(1),
         "k / (n + 1)": lambda n: vh.inverse_cdf_grid(n, 1 / (n + 1), n / (n + 1)),
         "not flattened": lambda n: grid_by_loops(n).view(n, n, 2),
         "one axis": lambda n: grid_by_loops(n)[:n, 0],
@@ -330,7 +378,11 @@ WRONG = {
             [(e := ellipse_by_loops(m, s, n - 1)), e[:1]]),
         "degrees": lambda m, s, n: m + 2 * (s / 2).exp() * torch.stack(
             [(a := 360 * torch.arange(n) / n).cos(), a.sin()], 1),
-        "clockwise": lambda m, s, n: 2 * m - ellipse_by_loops(m, s, n),
+        "from the left": lambda m, s, n: 2 * m - ellipse_by_loops(m, s, n),
+        "clockwise": lambda m, s, n: ellipse_by_loops(m, s, n).flip(0).roll(1, 0),
+        "from 2 pi / n": lambda m, s, n: ellipse_by_loops(m, s, n).roll(-1, 0),
+        "sin and cos swapped": lambda m, s, n: m + 2 * (s / 2).exp() * torch.stack(
+            [(a := 2 * math.pi * torch.arange(n) / n).sin(), a.cos()], 1),
         "transposed": lambda m, s, n: ellipse_by_loops(m, s, n).T,
     },
     "aggregate_log_density": {
@@ -344,6 +396,8 @@ WRONG = {
             Independent(normals(m, s), 1).log_prob(z[:, None]) + s.sum(1) / 2
         ).logsumexp(1) - math.log(len(m)),
         "one Gaussian": lambda z, m, s: normals(m.mean(0), s.mean(0)).log_prob(z).sum(1),
+        "axis by axis": lambda z, m, s: (
+            normals(m, s).log_prob(z[:, None]).logsumexp(1) - math.log(len(m))).sum(1),
         "divided by M": lambda z, m, s: mixture(z, m, s) + math.log(len(m)) - math.log(len(z)),
         "mean over points": lambda z, m, s: mixture(z, m, s).mean(),
     },
@@ -354,15 +408,20 @@ WRONG = {
         "end missing": lambda a, b, n: vh.slerp(a, b, n + 1)[:-1],
         "normalised line": lambda a, b, n: (
             (p := vh.lerp(a, b, n)) / p.norm(dim=1, keepdim=True) * a.norm()),
-        "breaks for parallel": lambda a, b, n: (
-            (o := torch.acos((a @ b / a.norm() / b.norm()).clamp(-1, 1)))
-            * 0 + torch.sin((1 - (t := torch.linspace(0, 1, n)[:, None])) * o) / torch.sin(o) * a
-            + torch.sin(t * o) / torch.sin(o) * b),
+        "breaks for parallel": arc_of_the_page,
+        "straight for equal codes only": lambda a, b, n: (
+            vh.lerp(a, b, n) if torch.equal(a, b) else arc_of_the_page(a, b, n)),
+        "stays where it is for parallel ones": lambda a, b, n: (
+            vh.slerp(a, b, n) if a @ b / a.norm() / b.norm() < 0.99 else a.repeat(n, 1)),
+        "straight for angle 0, cosine above 1": lambda a, b, n: (
+            vh.lerp(a, b, n) if torch.acos(a @ b / a.norm() / b.norm()) == 0
+            else arc_of_the_page(a, b, n)),
         "a list": lambda a, b, n: list(vh.slerp(a, b, n)),
     },
     "two_sided_kl": {
         "one-sided": lambda t, k: k,
         "signed": lambda t, k: k - t.median(),
+        "the other sign": lambda t, k: t.median() - k,
         "mean": lambda t, k: (k - t.mean()).abs(),
         "its own median": lambda t, k: (k - k.median()).abs(),
         "squared": lambda t, k: (k - t.median()) ** 2,
@@ -378,6 +437,7 @@ WRONG = {
         "Gini": lambda n, a: 2 * auroc_of_library(n, a) - 1,
         "against the mean": lambda n, a: (a > n.mean()).double().mean(),
         "a count": lambda n, a: auroc_of_library(n, a) * len(n) * len(a),
+        "sum of ranks": lambda n, a: auroc_of_library(n, a) + (len(a) + 1) / 2 / len(n),
         "ranks without ties": lambda n, a: (
             (torch.cat([n, a]).argsort().argsort()[len(n):] + 1.0).sum() - len(a) * (len(a) + 1) / 2
         ) / len(n) / len(a),
@@ -390,6 +450,7 @@ WRONG = {
         "fitted on the test images": lambda m, a, x: density(m, x, x),
         "neighbours in the test set": lambda m, a, x: neighbours(m, x, x),
         "by chance": lambda m, a, x: torch.rand(len(x)),
+        "all codes": lambda m, a, x: torch.cdist(m.encode(x)[0], m.encode(a)[0]).mean(1).detach(),
         "one number": lambda *args: neighbours(*args).mean(),
         "for training images": lambda m, a, x: neighbours(m, a, a),
         "not finite": lambda *args: neighbours(*args) * torch.inf,
@@ -467,7 +528,15 @@ def test_hints_name_the_mistake(capsys):
         ("reparameterize", "variance for sigma"): "the variance",
         ("bernoulli_nll", "breaks down for large logits"): "softplus",
         ("inverse_cdf_grid", "upside down"): "upside down",
-        ("slerp", "breaks for parallel"): "both codes are the same",
+        ("slerp", "breaks for parallel"): "clamp it",
+        ("slerp", "stays where it is for parallel ones"): "another length",
+        ("pca_by_svd", "columns of Vh"): "rows of Vh",
+        ("kl_by_hand", "divided by tau"): "tau^2, not by tau",
+        ("bernoulli_nll", "clipped probability"): "Clipping hides it",
+        ("reparameterize", "eps of its own"): "you were given",
+        ("left_out_detector", "all codes"): "nearest codes",
+        ("beta_trade_off", "loss, NLL and KL"): "three columns",
+        ("posterior_ellipse", "clockwise"): "clockwise",
         ("beta_trade_off", "one model for all"): "make_model(): 1, values of beta: 3",
         ("kl_by_hand", "no gradient"): "no gradient flows back",
     }

@@ -8,6 +8,11 @@ from torch import Tensor
 from .. import latent
 from .engine import examine, normal
 
+SAME_WAY = (
+    "not a number where both codes point the same way: rounding makes the cosine a little more "
+    "than 1 (clamp it), or sin(0) is 0 (go straight there)"
+)
+
 
 def slerp(function: Callable[[Tensor, Tensor, int], Tensor]) -> None:
     """`f(start, end, n)`: n points (n, d) on the arc from start to end, both included."""
@@ -24,20 +29,29 @@ def slerp(function: Callable[[Tensor, Tensor, int], Tensor]) -> None:
     def unit(a: Tensor) -> Tensor:
         return a / a.norm()
 
+    def direction(seed: int) -> Tensor:
+        return normal(20, seed=seed)
+
+    def stays(a: Tensor, b: Tensor, n: int) -> Tensor:
+        return a.expand(n, -1)
+
     def nan(a: Tensor, b: Tensor, n: int) -> Tensor:
-        return torch.full((n, len(a)), 0.0 if torch.equal(a, b) else torch.nan)
+        return torch.full((n, len(a)), 0.0 if len(a) == 20 else torch.nan)
 
     def nan_if_same(a: Tensor, b: Tensor, n: int) -> Tensor:
-        return torch.full((n, len(a)), torch.nan if torch.equal(a, b) else 0.0)
+        return torch.full((n, len(a)), torch.nan if len(a) == 20 else 0.0)
 
     def without_norms(a: Tensor, b: Tensor, n: int) -> Tensor:
         return arc(a, b, torch.acos(torch.dot(a, b).clamp(-1, 1)), steps(n))
 
     examine(
-        function, latent.slerp, [(normal(5), normal(5, seed=1), 7), (normal(3), normal(3), 4)],
+        function, latent.slerp,
+        [(normal(5), normal(5, seed=1), 7)]
+        + [(a, a * scale, 5) for a in map(direction, range(8)) for scale in (1, 2)],
         [
             (nan, "not a number: dot / (norm * norm) lies in -1 to 1, and acos wants just that"),
-            (nan_if_same, "not a number where both codes are the same: sin(0) is 0; go straight"),
+            (nan_if_same, SAME_WAY),
+            (stays, "same direction, another length: go straight from one to the other"),
             (latent.lerp, "that is the straight line"),
             (lambda a, b, n: latent.slerp(b, a, n), "it runs backwards: t = 0 is the start"),
             (without_norms, "divide the dot product by both norms before acos"),
@@ -45,7 +59,7 @@ def slerp(function: Callable[[Tensor, Tensor, int], Tensor]) -> None:
             (lambda a, b, n: arc(a, b, angle(a, b) / 2, steps(n)), "the angle is twice as large"),
             (lambda a, b, n: latent.slerp(unit(a), unit(b), n), "the ends keep their own lengths"),
         ],
-        "codes on the way keep the norms that the prior produces.",
+        "codes of equal norm keep it on the way, as the prior's do; one direction needs no arc.",
     )  # fmt: skip
 
 
@@ -55,13 +69,14 @@ def two_sided_kl(function: Callable[[Tensor, Tensor], Tensor]) -> None:
         function, lambda train, kl: (kl - train.median()).abs(),
         [(normal(101).exp() * 20, normal(n, seed=n).exp() * 20) for n in (6, 1)],
         [
-            (lambda train, kl: kl - train.median(), "too small is unusual as well: take abs()"),
+            (lambda train, kl: kl - train.median(), "too small is unusual, too: take abs() of it"),
             (lambda train, kl: (kl - train.mean()).abs(), "the median, which outliers don't move"),
             (lambda train, kl: (kl - kl.median()).abs(), "the median of the training images"),
             (lambda train, kl: (kl - train.median()).square(), "the distance, not its square"),
+            (lambda train, kl: train.median() - kl, "the distance is never negative: take abs()"),
             (lambda train, kl: kl, "that is the one-sided score"),
         ],
-        "a KL that is too small gives an anomaly away, too.",
+        "too small gives an anomaly away, too; and a few huge values move a mean, not a median.",
     )  # fmt: skip
 
 
@@ -85,6 +100,14 @@ def auroc(function: Callable[[Tensor, Tensor], float]) -> None:
             (lambda n, a: (a[:, None] > n).double().mean().item(), "ties count one half"),
             (lambda n, a: (a[:, None] >= n).double().mean().item(), "a tie counts one half"),
             (lambda n, a: 2 * truth(n, a) - 1, "that is the Gini coefficient, 2 * AUROC - 1"),
+            (
+                lambda n, a: truth(n, a) * len(n) * len(a),
+                "a probability is at most 1: divide by the number of pairs, N * M",
+            ),
+            (
+                lambda n, a: truth(n, a) + (len(a) + 1) / (2 * len(n)),
+                "from the sum of the ranks subtract M * (M + 1) / 2, what it is if all are lowest",
+            ),
             (lambda n, a: (a > n.median()).double().mean().item(), "compare with each normal one"),
         ],
         "one number for all thresholds, and you know what it is a probability of.",

@@ -52,6 +52,19 @@ def pca_by_svd(function: Callable[[Tensor, int], Tensor]) -> None:
         v = torch.linalg.svd(x - x.mean(), full_matrices=False).Vh[:k]
         return x.mean() + (x - x.mean()) @ v.T @ v
 
+    def columns(x: Tensor, k: int) -> Tensor:
+        mean = x.mean(dim=0)
+        v = torch.linalg.svd(x - mean, full_matrices=False).Vh[:, :k]
+        return mean + (x - mean) @ v @ v.T
+
+    def without_sizes(x: Tensor, k: int) -> Tensor:
+        u, _, vh = torch.linalg.svd(x - x.mean(dim=0), full_matrices=False)
+        return x.mean(dim=0) + u[:, :k] @ vh[:k]
+
+    def codes(x: Tensor, k: int) -> Tensor:
+        mean = x.mean(dim=0)
+        return (x - mean) @ torch.linalg.svd(x - mean, full_matrices=False).Vh[:k].T
+
     def last_components(x: Tensor, k: int) -> Tensor:
         mean = x.mean(dim=0)
         v = torch.linalg.svd(x - mean, full_matrices=False).Vh[-k:]
@@ -64,6 +77,9 @@ def pca_by_svd(function: Callable[[Tensor, int], Tensor]) -> None:
             (uncentred, "subtract the mean image first, and add it back at the end"),
             (no_mean_back, "almost: add the mean image back at the end"),
             (one_mean, "the mean is one per pixel (dim=0), not a single number"),
+            (columns, "the directions are the rows of Vh: Vh[:k], not Vh[:, :k]"),
+            (without_sizes, "the singular values S are missing; or project x - mean instead"),
+            (codes, "these are the codes; multiply by the directions again to get back to pixels"),
             (last_components, "those are the last components; svd sorts the largest first"),
         ],
         "PCA is the best flat surface, the baseline that a nonlinear autoencoder must beat.",
@@ -95,7 +111,8 @@ def components_needed(function: Callable[[Tensor, float], int]) -> None:
             (uncentred, "subtract the mean first: variance is measured around it"),
             (lambda x, share: truth(x, share) - 1, "one too few: with so many it stays below"),
             (lambda x, share: truth(x, share) + 1, "one too many"),
-            (lambda x, share: values(x)[-1].item(), "the number of components, not a share"),
+            (lambda x, share: 1, "always 1? Divide by the sum of all before you count"),
+            (lambda x, share: share, "the number of components, not a share"),
         ],
         "how flat data are: the fewer components, the less is left for a curved surface to gain.",
     )  # fmt: skip
@@ -123,7 +140,11 @@ def denoising_loss(function: Callable[[Any, Tensor, Tensor], Tensor]) -> None:
             (lambda m, x, e: error(m(x + e), x) / 16, "sum over the pixels, don't average"),
             (lambda m, x, e: error(m(x + e), x).mean(), "one value per image, not their mean"),
             (lambda m, x, e: (m(x + e) - x).flatten(1).sum(1), "square the differences"),
+            (lambda m, x, e: (m(x + e) - x).abs().flatten(1).sum(1), "squares, not abs()"),
+            (lambda m, x, e: error(m((x + e).clamp(0, 1)), x), "don't clamp x + noise"),
+            (lambda m, x, e: error(m(x + e).sigmoid(), x), "model gives pixels: no sigmoid"),
         ],
         "to remove noise, a network must know what images look like.",
+        otherwise="Is the noise the one you were given?",
         differentiable=True,
     )  # fmt: skip

@@ -22,7 +22,8 @@ def examine(
     truth: Callable[..., Any],
     cases: Sequence[tuple[Any, ...]],
     mistakes: Sequence[Mistake],
-    why: str,
+    why: str | Callable[[], str],
+    otherwise: str = "",
     rtol: float = 1e-4,
     differentiable: bool = False,
 ) -> None:
@@ -35,6 +36,7 @@ def examine(
         cases: argument tuples to try, one after another.
         mistakes: pairs (wrong function, hint), for answers that learners really give.
         why: one line on why the exercise matters, for a right answer.
+        otherwise: hint for wrong answers that are not among the mistakes.
         rtol: relative tolerance.
         differentiable: gradients must flow back to every tensor of the first case.
     """
@@ -61,7 +63,9 @@ def examine(
         elif callable(expected):
             message = expected(found)
         elif message := difference(found, expected, rtol):
-            message = _known(found, case, mistakes, rtol) or message
+            advice = f". {otherwise}" if otherwise and message.startswith("at index") else ""
+            general = f"{message}; tried with {_describe(case)}{advice}"
+            message = _known(found, case, mistakes, rtol) or general
         if message:
             return print(f"not right: {message}")
         if any(isinstance(a, Tensor) and a.requires_grad for a in case) and not found.requires_grad:
@@ -69,7 +73,14 @@ def examine(
                 "not right: the numbers are, but no gradient flows back to the arguments; stay "
                 "with torch functions, without .detach(), .item(), numpy or a new torch.tensor(...)"
             )
-    return print(f"correct: {why}")
+    return print(f"correct: {why() if callable(why) else why}")
+
+
+def _describe(case: tuple[Any, ...]) -> str:
+    """Return the arguments in words: numbers as they are, tensors by shape."""
+    words = (f"shape {tuple(a.shape)}" if isinstance(a, Tensor) else str(a) for a in case
+             if isinstance(a, Tensor | float | int))  # fmt: skip
+    return ", ".join(words)
 
 
 def _leaf(argument: Any) -> Any:
@@ -117,9 +128,13 @@ def difference(found: Any, expected: Any, rtol: float = 1e-4) -> str:
     """
     if isinstance(expected, Tensor):
         if not isinstance(found, Tensor):
-            hint = ": max and min give values and indices, take .values" * isinstance(found, tuple)
-            kind = "tuple" if hint else type(found).__name__
-            return f"return a tensor of shape {tuple(expected.shape)}, not a {kind}{hint}"
+            kind = "tuple" if isinstance(found, tuple) else type(found).__name__
+            hints = {
+                "tuple": " (max and min give two: take .values)",
+                "ndarray": " (torch.as_tensor makes it one)",
+            }
+            wanted = f"return one tensor of shape {tuple(expected.shape)}"
+            return f"{wanted}, not a {kind}{hints.get(kind, '')}"
         if found.shape != expected.shape:
             return f"the result has shape {tuple(found.shape)}, expected {tuple(expected.shape)}"
         return _first_difference(found, expected, rtol)

@@ -37,6 +37,10 @@ def prior_mass(function: Callable[[Tensor, Tensor], Tensor]) -> None:
                 lambda a, b: torch.special.ndtr(b).prod(1) - torch.special.ndtr(a).prod(1),
                 "take the difference on each axis first, then multiply",
             ),
+            (
+                lambda a, b: (torch.special.ndtr(b) - torch.special.ndtr(a))[:, :2].prod(1),
+                "right in two dimensions; any number is possible: .prod(dim=1)",
+            ),
             (lambda a, b: (density(b) - density(a)).prod(1), "use the CDF, not the density"),
         ],
         "it says how much of what a model generates a piece of the map stands for.",
@@ -74,6 +78,7 @@ def inverse_cdf_grid(function: Callable[[int], Tensor]) -> None:
                 "those are the probabilities: put them through the inverse CDF",
             ),
             (lambda n: grid(torch.linspace(0, 1, n)), "the ends are infinite: take the middles"),
+            (lambda n: grid(middles(n) - 1 / n), "k starts at 1: for k = 0 it is negative"),
             (lambda n: latent.inverse_cdf_grid(n), "from (1/2)/n to (n - 1/2)/n, not 0.05 to 0.95"),
             (lambda n: grid(torch.arange(1, n + 1) / (n + 1)), "(k - 1/2)/n, not k/(n + 1)"),
         ],
@@ -105,6 +110,18 @@ def posterior_ellipse(function: Callable[[Tensor, Tensor, int], Tensor]) -> None
                 lambda m, s, n: ellipse(m, 2 * (s / 2).exp().flip(0), n),
                 "width and height are swapped: the first coordinate is the horizontal one",
             ),
+            (
+                lambda m, s, n: ellipse(m, 2 * (s / 2).exp(), n).roll(-1, 0),
+                "the first point is at angle 0, to the right of the centre",
+            ),
+            (
+                lambda m, s, n: ellipse(m, 2 * (s / 2).exp() * torch.tensor([1.0, -1.0]), n),
+                "that is clockwise; the second point is above the centre",
+            ),
+            (
+                lambda m, s, n: m + 2 * (s / 2).exp() * ellipse(0 * m, 0 * m + 1, n).flip(1),
+                "cos belongs to the first coordinate, sin to the second",
+            ),
             (closed, "the last point repeats the first: step by 2 pi / n"),
         ],
         "what the encoder is unsure of: the area that one image takes on the map.",
@@ -120,6 +137,11 @@ def aggregate_log_density(function: Callable[[Tensor, Tensor, Tensor], Tensor]) 
 
     def truth(z: Tensor, m: Tensor, s: Tensor) -> Tensor:
         return each(z, m, s).logsumexp(dim=1) - math.log(len(m))
+
+    def per_axis(z: Tensor, m: Tensor, s: Tensor) -> Tensor:
+        squared = (z[:, None] - m).square() / s.exp()
+        each_axis = -0.5 * (squared + s + math.log(2 * math.pi))
+        return (each_axis.logsumexp(dim=1) - math.log(len(m))).sum(dim=1)
 
     def constant(z: Tensor) -> float:
         return z.shape[1] / 2 * math.log(2 * math.pi)
@@ -137,6 +159,7 @@ def aggregate_log_density(function: Callable[[Tensor, Tensor, Tensor], Tensor]) 
             (lambda z, m, s: each(z, m, s).exp().mean(1).log(), "far away exp() is 0: logsumexp"),
             (lambda z, m, s: truth(z, m, 2 * s), "exp(logvar) is the variance, not sigma"),
             (lambda z, m, s: truth(z, m, s) + constant(z), "log(2 pi)/2 a dimension is missing"),
+            (per_axis, "first add up the d axes, then logsumexp over the posteriors"),
             (
                 lambda z, m, s: (each(z, m, s) + s.sum(1) / 2).logsumexp(1) - math.log(len(m)),
                 "each Gaussian has its own factor 1 / sigma: minus logvar / 2",

@@ -48,6 +48,26 @@ def kl_by_hand(function: Callable[[Tensor, Tensor, float], Tensor]) -> None:
                 "another prior, N(0, 1/2)",
             ),
             (lambda m, s, t: right(m, s, 1), "right for tau = 1; where does the prior's width go?"),
+            (
+                lambda m, s, t: right(m, s, t) + 0.5 * ((m**2 + s.exp()) * (1 / t - t**-2)).sum(1),
+                "divide by the prior's variance, tau^2, not by tau",
+            ),
+            (
+                lambda m, s, t: right(m, s, t) + 0.5 * (m**2 * (1 - t**-2)).sum(1),
+                "mu^2 is divided by tau^2 as well",
+            ),
+            (
+                lambda m, s, t: right(m, s, t) - 2 * m.shape[1] * math.log(t),
+                "plus log(tau), not minus: a wide prior has a low density",
+            ),
+            (
+                lambda m, s, t: right(m, s, t) - (m.shape[1] - 1) * math.log(t),
+                "log(tau) once for each dimension: inside the sum",
+            ),
+            (
+                lambda m, s, t: right(m, s, t) - m.shape[1] * math.log(t) / 2,
+                "half of log(tau) is missing: log(tau^2) / 2 is log(tau)",
+            ),
             (lambda m, s, t: right(m, s, t**0.5), "tau is the prior's sigma, not its variance"),
             (
                 lambda m, s, t: right(m, s, t) - m.shape[1] * math.log(t),
@@ -75,11 +95,14 @@ def reparameterize(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None
             (lambda m, s, e: m + s.exp() * e, "exp(logvar) is the variance; noise needs its root"),
             (lambda m, s, e: m + s * e, "logvar is a logarithm: take exp(logvar / 2) for sigma"),
             (lambda m, s, e: m + e, "eps has variance 1: scale it by sigma"),
-            (lambda m, s, e: m - (s / 2).exp() * e, "mu plus, not minus (true in law, but not z)"),
+            (lambda m, s, e: m - (s / 2).exp() * e, "mu plus the noise, not minus"),
+            (lambda m, s, e: m + 0.5 * s.exp() * e, "the half belongs into the exponent"),
+            (lambda m, s, e: m + (s / 2).exp(), "where is eps?"),
             (lambda m, s, e: (m + e) * (s / 2).exp(), "scale the noise only, not mu"),
             (lambda m, s, e: m + (-s / 2).exp() * e, "a large logvar must give much noise"),
         ],
         "gradients reach mu and logvar because the chance is in eps alone.",
+        otherwise="Is eps the one you were given?",
         differentiable=True,
     )  # fmt: skip
 
@@ -87,9 +110,11 @@ def reparameterize(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None
 def bernoulli_nll(function: Callable[[Tensor, Tensor], Tensor]) -> None:
     """`f(x_logits, x)`: -log p(x | z) per image, (N,), in nats, also for logits of 100."""
     right = packaged_nll
+    large = torch.tensor([200.0, -200.0]).view(2, 1, 1, 1).expand(2, 1, 4, 4)
+
     examine(
         function, right,
-        [*_logits_and_images(), (torch.full((2, 1, 4, 4), 200.0), torch.zeros(2, 1, 4, 4))],
+        [*_logits_and_images(), (large, torch.zeros(2, 1, 4, 4)), (large, torch.ones(2, 1, 4, 4))],
         [
             (lambda a, x: -right(a, x), "that is log p; the loss is its negative"),
             (lambda a, x: right(a, x) / 16, "sum over the pixels, don't average"),
@@ -97,26 +122,28 @@ def bernoulli_nll(function: Callable[[Tensor, Tensor], Tensor]) -> None:
             (lambda a, x: right(a, x).sum(), "one value per image, not their sum"),
             (lambda a, x: right(a.sigmoid(), x), "a sigmoid too many: these are logits already"),
             (lambda a, x: right(-a, x), "0 and 1 are swapped: a large logit means a white pixel"),
-            (
-                lambda a, x: torch.full(a.shape[:1], math.inf),
-                "infinite for large logits: log(1 - sigmoid) underflows; use softplus(a) - x * a",
-            ),
+            (lambda a, x: right(a, x) + 2 * (x * a).flatten(1).sum(1), "minus x * a, not plus"),
         ],
         "exact for any logit, where sigmoid and log in turn would break down.",
+        otherwise="For large logits, sigmoid is 0 or 1, and exp overflows. Clipping hides it: "
+        "a black pixel with a logit of 200 costs 200 nats. F.softplus has neither trouble.",
         differentiable=True,
     )  # fmt: skip
 
 
-def effective_beta(function: Callable[[int, int], float]) -> None:
-    """`f(n_pixels, latent_dim)`: beta of a loss that averages NLL over pixels and KL over z."""
+def effective_beta(function: Callable[[int, int, float], float]) -> None:
+    """`f(n_pixels, latent_dim, kl_weight)`: beta of mean-over-pixels + weight * mean-over-z."""
     examine(
-        function, lambda n, d: n / d, [(784, 20), (64, 4), (4096, 2)],
+        function, lambda n, d, w: w * n / d, [(784, 20, 1.0), (64, 4, 0.5), (4096, 2, 0.001)],
         [
-            (lambda n, d: d / n, "upside down: scale the loss until the NLL is a sum again"),
-            (lambda n, d: float(n), "the KL is averaged, too: over latent_dim"),
-            (lambda n, d: 1.0, "the two terms are divided by different numbers"),
-            (lambda n, d: 1 / d, "multiply the whole loss by n_pixels and look at the KL"),
-            (lambda n, d: n * d, "the KL is divided by latent_dim, not multiplied"),
+            (lambda n, d, w: w * d / n, "upside down: scale the loss until the NLL is a sum again"),
+            (lambda n, d, w: d / n / w, "upside down: scale the loss until the NLL is a sum again"),
+            (lambda n, d, w: w * n, "the KL is averaged, too: over latent_dim"),
+            (lambda n, d, w: n / d, "right for kl_weight = 1; where does the weight go?"),
+            (lambda n, d, w: n / d / w, "a larger weight gives a larger beta: multiply"),
+            (lambda n, d, w: w, "the two terms are divided by different numbers"),
+            (lambda n, d, w: w / d, "multiply the whole loss by n_pixels and look at the KL"),
+            (lambda n, d, w: w * n * d, "the KL is divided by latent_dim, not multiplied"),
         ],
-        "a beta of 39 collapses the codes, though every term of the loss looks right.",
+        "a beta that nobody chose; at 39.2 the codes collapse, though each term looks right.",
     )  # fmt: skip
