@@ -56,13 +56,19 @@ vh.load_mnist = shuffled
 
 
 class Recorder(ast.NodeTransformer):
-    """Turns each comparison of size into a recorded one, and each assert into its bare test."""
+    """Turns what an assert or an entry of a dict compares into a recorded comparison.
+
+    Asserts become bare expressions, so that a run goes on after a claim that fails.
+    """
 
     def __init__(self, cell: int) -> None:
         self.cell = cell
 
-    def visit_Compare(self, node: ast.Compare) -> ast.AST:
-        if not all(type(op) in COMPARISONS for op in node.ops):
+    def recorded(self, node: ast.expr) -> ast.expr:
+        if isinstance(node, ast.BoolOp):
+            return ast.BoolOp(node.op, [self.recorded(value) for value in node.values])
+        known = isinstance(node, ast.Compare) and all(type(op) in COMPARISONS for op in node.ops)
+        if not known:
             return node
         sides = [node.left, *node.comparators]
         calls = []
@@ -74,7 +80,10 @@ class Recorder(ast.NodeTransformer):
         return calls[0] if len(calls) == 1 else ast.BoolOp(ast.And(), calls)
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
-        return ast.Expr(self.visit(node.test))
+        return ast.Expr(self.recorded(node.test))
+
+    def visit_Dict(self, node: ast.Dict) -> ast.AST:
+        return ast.Dict(node.keys, [self.recorded(value) for value in node.values])
 
 
 def is_checkpoint(cell: nbformat.NotebookNode) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .arguments import check_count, check_number
+from .arguments import check_count, check_names, check_number
 from .plotting import as_array
 
 
@@ -83,6 +83,9 @@ def write_gif(
     """
     check_number("fps", fps, lambda v: 0 < v <= 50, "a number above 0, at most 50")
     check_count("scale", scale)
+    check_names("frames", frames)
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be a string or a Path, got {type(path).__name__}")
     stack = _as_bytes(frames).repeat(scale, axis=1).repeat(scale, axis=2)
     ends = np.round(np.arange(len(stack) + 1) * 100 / fps).astype(int)
     data = _encode(stack, (np.diff(ends) * 10).tolist(), loop)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .arguments import check_count, check_images, check_number
+from .arguments import check_count, check_images, check_model, check_number
 from .evaluation import evaluating
 from .losses import bernoulli_nll, kl_divergence
 
@@ -21,6 +21,7 @@ class AnomalyScores(NamedTuple):
 
 def _encode_and_score(model: Any, x: Tensor) -> tuple[Tensor, AnomalyScores]:
     """Posterior means (N, latent_dim) and scores, on the CPU; no random numbers are used."""
+    check_model(model)
     check_images("x", x, model)
     device = next(model.parameters()).device
     parts = []

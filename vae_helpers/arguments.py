@@ -1,7 +1,7 @@
 """Checks of arguments at the edge of the package, with errors that name the remedy."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -18,6 +18,52 @@ def check_number(name: str, value: Any, ok: Callable[[Any], bool], what: str) ->
 def check_count(name: str, value: Any) -> None:
     """Raise ValueError unless `value` is an int, 1 or more."""
     check_number(name, value, lambda v: isinstance(v, int) and v >= 1, "a whole number, 1 or more")
+
+
+def check_tensor(name: str, value: Any, like: tuple[str, Tensor] | None = None) -> None:
+    """Raise unless `value` is a floating-point tensor, on the device of `like` (name, tensor).
+
+    Raises:
+        TypeError: if it is no tensor or holds no floating-point numbers.
+        ValueError: if it has no data or lies on another device.
+    """
+    if not isinstance(value, Tensor):
+        raise TypeError(
+            f"{name} must be a torch.Tensor, got {type(value).__name__}: "
+            f"convert it with torch.as_tensor"
+        )
+    if not value.is_floating_point():
+        raise TypeError(
+            f"{name} must hold floating-point numbers, got {value.dtype}: use {name}.float()"
+        )
+    if value.is_meta:
+        raise ValueError(f"{name} is on the meta device, where tensors have no data")
+    if like is not None and isinstance(like[1], Tensor) and like[1].device != value.device:
+        raise ValueError(
+            f"{name} is on {value.device}, {like[0]} on {like[1].device}: move one with .to(device)"
+        )
+
+
+def check_model(model: Any) -> None:
+    """Raise TypeError unless `model` is a torch module."""
+    if not isinstance(model, nn.Module):
+        raise TypeError(
+            f"model must be a torch.nn.Module, such as VAE(), got {type(model).__name__}"
+        )
+
+
+def check_mapping(name: str, value: Any, what: str) -> None:
+    """Raise unless `value` is a mapping from labels with at least one entry."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a dict, label -> {what}, got {type(value).__name__}")
+    if not value:
+        raise ValueError(f"{name} is empty: it needs at least one entry, label -> {what}")
+
+
+def check_names(name: str, value: Any) -> None:
+    """Raise TypeError unless `value` has a length."""
+    if not hasattr(value, "__len__"):
+        raise TypeError(f"{name} must be a sequence, got {type(value).__name__}")
 
 
 def check_images(name: str, images: Any, model: nn.Module | None = None) -> None:
@@ -37,6 +83,11 @@ def check_images(name: str, images: Any, model: nn.Module | None = None) -> None
             f"{name} must hold floating-point pixels in [0, 1], got {images.dtype}: "
             f"for bytes, use {name}.float() / 255"
         )
+    if images.is_meta:
+        raise ValueError(f"{name} is on the meta device, where tensors have no data")
+    dtype = next((p.dtype for p in model.parameters()), images.dtype) if model else images.dtype
+    if images.dtype != dtype:
+        raise TypeError(f"{name} holds {images.dtype}, the model {dtype}: use {name}.to({dtype})")
     expected = getattr(model, "image_shape", None)
     wanted = f"(N, {', '.join(map(str, expected))})" if expected else "(N, C, H, W)"
     if images.ndim != 4 or (expected and tuple(images.shape[1:]) != tuple(expected)):

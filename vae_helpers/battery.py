@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .arguments import check_images
+from .arguments import check_images, check_number
 from .data import binarize, load_fashion_sample
 
 _FONTS = ["DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique", "DejaVuSerif", "DejaVuSansMono"]
@@ -30,11 +30,12 @@ def make_anomalies(images: Tensor, seed: int = 0) -> dict[str, Tensor]:
         capitals in five fonts), "Fashion-MNIST" (1,000 images). M is N where not said.
 
     Raises:
-        TypeError, ValueError: if `images` is unusable.
+        TypeError, ValueError: if an argument is unusable.
     """
     check_images("images", images)
     if tuple(images.shape[1:]) != (1, 28, 28):
         raise ValueError(f"images must have shape (N, 1, 28, 28), got {tuple(images.shape)}")
+    check_number("seed", seed, lambda v: isinstance(v, int) and v >= 0, "a whole number, 0 or more")
     rng = torch.Generator().manual_seed(seed)
     x = images.detach().cpu().float()
     mean = x.mean(dim=0, keepdim=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .arguments import check_mapping, check_names
 from .history import History
 from .plotting import as_array, new_figure
 
@@ -28,7 +29,11 @@ def plot_curves(
         ylabel: with its unit.
         marker: Matplotlib marker at each point.
         **scales: such as xscale="log".
+
+    Raises:
+        TypeError, ValueError: if `curves` is not what it must be.
     """
+    check_mapping("curves", curves, "y values")
     figure, (ax,) = new_figure(4)
     for i, (label, curve) in enumerate(curves.items()):
         x, y = curve if isinstance(curve, tuple) else (range(1, len(curve) + 1), curve)
@@ -52,7 +57,11 @@ def plot_history(
         parts: which panels.
         ylabel: with its unit.
         start: the first epoch to draw; a later one leaves more room for the end.
+
+    Raises:
+        TypeError, ValueError: if `histories` is not what it must be.
     """
+    check_mapping("histories", histories, "History")
     titles = {"loss": "loss", "nll": "reconstruction (NLL)", "kl": "KL"}
     figure, axes = new_figure(3.2 if len(parts) > 1 else 4, len(parts))
     for ax, part in zip(axes, parts, strict=True):
@@ -81,7 +90,17 @@ def plot_bars(bars: Mapping[str, Any], names: Sequence[Any], xlabel: str, ylabel
         names: of the groups, along the horizontal axis.
         xlabel: of the groups.
         ylabel: with its unit.
+
+    Raises:
+        TypeError, ValueError: if `bars` is not what it must be.
     """
+    check_mapping("bars", bars, "heights")
+    check_names("names", names)
+    for label, heights in bars.items():
+        if len(heights) != len(names):
+            raise ValueError(
+                f"bars must have one height a name, {len(names)}, got {len(heights)} for {label!r}"
+            )
     figure, (ax,) = new_figure(3.5)
     width = 0.8 / len(bars)
     for i, (label, heights) in enumerate(bars.items()):
@@ -106,7 +125,11 @@ def plot_histograms(
         xlabel: with its unit.
         bins: of equal width, shared by the samples of a panel.
         **scales: such as yscale="log".
+
+    Raises:
+        TypeError, ValueError: if `panels` is not what it must be.
     """
+    check_mapping("panels", panels, "{label -> values}")
     figure, axes = new_figure(3.2, len(panels))
     for ax, (title, samples) in zip(axes, panels.items(), strict=True):
         arrays = {label: as_array(values) for label, values in samples.items()}
@@ -131,8 +154,18 @@ def plot_table(
         columns: names, left to right.
         title: above the table.
         decimals: shown of each number.
+
+    Raises:
+        TypeError, ValueError: if `values` is not what it must be.
     """
+    check_names("rows", rows)
+    check_names("columns", columns)
     numbers = as_array(values)
+    if numbers.shape != (len(rows), len(columns)):
+        raise ValueError(
+            f"values must have shape ({len(rows)}, {len(columns)}), one row a name in rows and one "
+            f"column a name in columns, got {numbers.shape}"
+        )
     figure, (ax,) = new_figure(0.36 * len(rows) + 1)
     low, high = numbers.min(), numbers.max()
     ax.imshow(numbers, cmap="cividis", vmin=low, vmax=high, aspect="auto")

@@ -29,6 +29,10 @@ def train_classifier(images: Tensor, labels: Tensor, *, seed: int = 0) -> Any:
     from sklearn.neural_network import MLPClassifier
 
     check_images("images", images)
+    if not isinstance(labels, Tensor) or labels.is_meta:
+        raise TypeError(
+            f"labels must be a torch.Tensor (N,) with data, got {type(labels).__name__}"
+        )
     if tuple(labels.shape) != (len(images),):
         raise ValueError(
             f"labels must have shape ({len(images)},), one per image, got {tuple(labels.shape)}"
@@ -54,7 +58,12 @@ def class_probabilities(classifier: Any, images: Tensor) -> Tensor:
         Shape (N, classes), rows sum to 1, on the CPU. `.max(dim=1)` gives certainty and class.
 
     Raises:
-        TypeError, ValueError: if `images` is unusable.
+        TypeError, ValueError: if an argument is unusable.
     """
     check_images("images", images)
+    if not hasattr(classifier, "predict_proba"):
+        raise TypeError(
+            f"classifier must have predict_proba, as those of train_classifier do, "
+            f"got {type(classifier).__name__}"
+        )
     return torch.from_numpy(classifier.predict_proba(images.detach().flatten(1).cpu().numpy()))

@@ -20,6 +20,8 @@ from torch.utils.data import (
     TensorDataset,
 )
 
+from .arguments import check_tensor
+
 DATASETS = Path(__file__).parent / "datasets"
 
 # MD5 of each file's uncompressed content: the published idx files of MNIST; for Fashion-MNIST,
@@ -141,7 +143,21 @@ def load_torchvision(
 
 
 def binarize(images: Tensor) -> Tensor:
-    """Round grey values in [0, 1] to 0.0 or 1.0; same shape and dtype. One half becomes 1."""
+    """Round grey values to 0.0 or 1.0; one half becomes 1.
+
+    Args:
+        images: any shape, in [0, 1].
+
+    Returns:
+        Same shape and dtype.
+
+    Raises:
+        TypeError: if `images` is no floating-point tensor.
+        ValueError: if values are NaN or outside [0, 1], such as bytes.
+    """
+    check_tensor("images", images)
+    if not ((images >= 0) & (images <= 1)).all():  # False for NaN, too
+        raise ValueError("images must hold numbers in [0, 1]: divide bytes by 255, replace NaN")
     return (images >= 0.5).to(images.dtype)
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .arguments import check_count, check_images
+from .arguments import check_count, check_images, check_model
 from .losses import bernoulli_nll
 from .runtime import forked_rng
 
@@ -52,6 +52,7 @@ def evaluate(
     Raises:
         TypeError, ValueError: if `x` or `batch_size` is unusable.
     """
+    check_model(model)
     check_images("x", x, model)
     check_count("batch_size", batch_size)
     device = _device(model)
@@ -87,6 +88,7 @@ def importance_weighted_nll(
 
     Source: Burda, Grosse & Salakhutdinov (2016), eq. 8.
     """
+    check_model(model)
     check_images("x", x, model)
     check_count("n_samples", n_samples)
     device = _device(model)
@@ -133,6 +135,7 @@ def active_units(model: Any, x: Tensor, threshold: float = 0.01) -> Tensor:
 
     Source: Burda, Grosse & Salakhutdinov (2016), section 5.2.
     """
+    check_model(model)
     check_images("x", x, model)
     if len(x) < 2:
         raise ValueError("x must hold at least two images: a variance needs them")

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from .arguments import check_count, check_number
+from .arguments import check_count, check_number, check_tensor
 
 
 def _square(values: Tensor) -> Tensor:
@@ -72,8 +72,11 @@ def inverse_cdf_grid(n: int = 20, low: float = 0.05, high: float = 0.95) -> Tens
 def _check_ends(start: Tensor, end: Tensor, n: int) -> None:
     check_count("n", n)
     for name, value in (("start", start), ("end", end)):
-        if not isinstance(value, Tensor) or not value.is_floating_point() or value.ndim == 0:
-            raise TypeError(f"{name} must be a floating-point tensor (..., latent_dim): {value!r}")
+        check_tensor(name, value, like=("start", start))
+        if value.ndim == 0:
+            raise ValueError(f"{name} must have shape (..., latent_dim), got a single number")
+    if start.dtype != end.dtype:
+        raise TypeError(f"start is {start.dtype}, end {end.dtype}: use end.to(start.dtype)")
     if start.shape != end.shape:
         raise ValueError(
             f"start and end must have the same shape, "

@@ -3,9 +3,16 @@
 import torch.nn.functional as F
 from torch import Tensor
 
+from .arguments import check_tensor
 
-def _require_equal_shapes(**tensors: Tensor) -> None:
+
+def _require_a_pair(**tensors: Tensor) -> None:
+    """No test looks at the numbers: that would make the host wait for a GPU in every step."""
     (first, a), (second, b) = tensors.items()
+    check_tensor(first, a)
+    check_tensor(second, b, like=(first, a))
+    if a.dtype != b.dtype:
+        raise TypeError(f"{first} is {a.dtype}, {second} {b.dtype}: use {second}.to({a.dtype})")
     if a.shape != b.shape:
         raise ValueError(
             f"{first} and {second} must have the same shape, "
@@ -24,11 +31,12 @@ def kl_divergence(mu: Tensor, logvar: Tensor) -> Tensor:
         Shape (batch,).
 
     Raises:
-        ValueError: if the shapes differ.
+        TypeError: if an argument is no floating-point tensor, or dtypes differ.
+        ValueError: if shapes or devices differ.
 
     Source: Kingma & Welling (2014), Appendix B.
     """
-    _require_equal_shapes(mu=mu, logvar=logvar)
+    _require_a_pair(mu=mu, logvar=logvar)
     # expm1 keeps the digits that exp(logvar) - 1 would lose where the variance is close to 1.
     return 0.5 * (mu.square() + logvar.expm1() - logvar).sum(dim=1)
 
@@ -46,11 +54,12 @@ def bernoulli_nll(x_logits: Tensor, x: Tensor) -> Tensor:
         Shape (batch,).
 
     Raises:
-        ValueError: if the shapes differ.
+        TypeError: if an argument is no floating-point tensor, or dtypes differ.
+        ValueError: if shapes or devices differ.
 
     Source: Kingma & Welling (2014), Appendix C.1.
     """
-    _require_equal_shapes(x_logits=x_logits, x=x)
+    _require_a_pair(x_logits=x_logits, x=x)
     return F.binary_cross_entropy_with_logits(x_logits, x, reduction="none").flatten(1).sum(dim=1)
 
 
@@ -65,9 +74,10 @@ def squared_error(recon_x: Tensor, x: Tensor) -> Tensor:
         Shape (batch,).
 
     Raises:
-        ValueError: if the shapes differ.
+        TypeError: if an argument is no floating-point tensor, or dtypes differ.
+        ValueError: if shapes or devices differ.
     """
-    _require_equal_shapes(recon_x=recon_x, x=x)
+    _require_a_pair(recon_x=recon_x, x=x)
     return (recon_x - x).square().flatten(1).sum(dim=1)
 
 
@@ -87,7 +97,8 @@ def negative_elbo(
         Shape (batch,), in nats.
 
     Raises:
-        ValueError: if the shapes of a pair differ.
+        TypeError: if an argument is no floating-point tensor, or dtypes differ.
+        ValueError: if shapes or devices of a pair differ.
 
     Source: Kingma & Welling (2014), eq. 10; beta: Higgins et al. (2017).
     """

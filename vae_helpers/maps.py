@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
+from .arguments import check_mapping
 from .plotting import as_array, new_figure, tile_images
 
 if TYPE_CHECKING:  # Matplotlib is loaded by the first figure.
@@ -46,6 +47,7 @@ def plot_image_grid(
     Raises:
         ValueError: if images and grid do not belong together, or the grid is not square.
     """
+    check_mapping("panels", panels, "(images, grid)")
     figure, axes = new_figure(8 if len(panels) == 1 else 8 / len(panels) + 0.2, len(panels))
     for ax, (title, (images, grid)) in zip(axes, panels.items(), strict=True):
         n, side = math.isqrt(len(grid)), images.shape[-1] + 1
@@ -106,8 +108,19 @@ def plot_codes(
         labels: digits (N,).
         ellipses: centres and half-axes (M, 2) each, such as mu and 2 * sigma; drawn in each panel.
         **marks: further points (M, 2), drawn as black crosses and named in the legend.
+
+    Raises:
+        TypeError, ValueError: if `codes` is no such mapping, or `labels` does not match it.
     """
     from matplotlib.patches import Ellipse
+
+    check_mapping("codes", codes, "codes (N, 2)")
+    for title, z in codes.items():
+        if z.ndim != 2 or z.shape[1] != 2 or as_array(labels).shape != (len(z),):
+            raise ValueError(
+                f"codes and labels must have shapes (N, 2) and (N,), got {tuple(z.shape)} for "
+                f"{title!r} and {as_array(labels).shape}"
+            )
 
     figure, axes = new_figure(4.2 if len(codes) > 1 else 6.5, len(codes))
     digits = as_array(labels)

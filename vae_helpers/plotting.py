@@ -13,6 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .arguments import check_count, check_images, check_mapping
+
 if TYPE_CHECKING:  # Matplotlib is loaded by the first figure, not by `import vae_helpers`.
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -35,6 +37,8 @@ def new_figure(height: float, columns: int = 1, **options: Any) -> tuple[Figure,
 
 def as_array(values: Tensor | Sequence[float] | np.ndarray) -> np.ndarray:
     """Return tensors (from any device) and sequences as NumPy arrays."""
+    if isinstance(values, Tensor) and values.is_meta:
+        raise ValueError("values are on the meta device, where tensors have no data")
     return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
 
 
@@ -71,7 +75,12 @@ def tile_images(images: Tensor, columns: int, padding: int = 1) -> Tensor:
 
     Returns:
         Shape (height, width), on the CPU: a frame for `write_gif`.
+
+    Raises:
+        TypeError, ValueError: if an argument is unusable.
     """
+    check_images("images", images)
+    check_count("columns", columns)
     from torchvision.utils import make_grid
 
     return make_grid(images.detach().cpu(), nrow=columns, padding=padding, pad_value=0.5)[0]
@@ -82,7 +91,14 @@ def plot_images(rows: Mapping[str, Tensor]) -> Figure:
 
     Args:
         rows: label -> images (n, 1, H, W) in [0, 1], the same n in each row.
+
+    Raises:
+        TypeError, ValueError: if `rows` is no such mapping.
     """
+    check_mapping("rows", rows, "images")
+    if len({len(images) for images in rows.values()}) > 1:
+        sizes = ", ".join(f"{label}: {len(images)}" for label, images in rows.items())
+        raise ValueError(f"rows must all have the same number of images, got {sizes}")
     n, side = len(next(iter(rows.values()))), next(iter(rows.values())).shape[-1] + 1
     figure, (ax,) = new_figure(len(rows) * min(7.2 / n, 1.1) + 0.2)
     picture = tile_images(torch.cat(list(rows.values())), n)

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from .arguments import check_number
+
 SMOKE: bool = os.environ.get("VAE_SMOKE", "0") not in ("", "0")
 """True when the environment variable VAE_SMOKE is set: the notebooks then train briefly."""
 
@@ -49,6 +51,7 @@ def forked_rng(seed: int | None, device: torch.device) -> Iterator[None]:
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         if seed is not None:
+            check_number("seed", seed, lambda v: isinstance(v, int), "a whole number or None")
             torch.manual_seed(seed)
         yield
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
-from .arguments import check_count, check_images, check_number
+from .arguments import check_count, check_images, check_model, check_number
 from .data import batches
 from .evaluation import evaluate, evaluating
 from .history import History
@@ -83,6 +83,7 @@ def fit(
     check_number("validation_fraction", validation_fraction, lambda v: 0 < v < 1, "within (0, 1)")
     if schedule not in ("one-cycle", "constant"):
         raise ValueError(f"schedule must be 'one-cycle' or 'constant', got {schedule!r}")
+    check_model(model)
     check_images("train", train, model)
     if test is not None:
         check_images("test", test, model)
