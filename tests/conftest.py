@@ -1,4 +1,6 @@
 import lzma
+import os
+import runpy
 from pathlib import Path
 
 import matplotlib
@@ -8,6 +10,13 @@ import torch
 from vae_helpers import binarize, data, load_mnist
 
 matplotlib.use("agg")
+
+# No test and no notebook may use the network: neither this process nor those that it starts.
+NO_NETWORK = Path(__file__).parent / "no_network"
+runpy.run_path(str(NO_NETWORK / "sitecustomize.py"))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(NO_NETWORK), os.environ.get("PYTHONPATH")])
+)
 
 
 def write_raw_mnist(root: Path) -> None:
