@@ -3,6 +3,7 @@ import os
 import runpy
 from pathlib import Path
 
+import hypothesis
 import matplotlib
 import pytest
 import torch
@@ -10,6 +11,9 @@ import torch
 from vae_helpers import binarize, data, load_mnist
 
 matplotlib.use("agg")
+# A first call may take seconds on a busy machine; no test asserts how long something takes.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 # No test and no notebook may use the network: neither this process nor those that it starts.
 NO_NETWORK = Path(__file__).parent / "no_network"

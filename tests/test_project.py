@@ -90,6 +90,20 @@ def test_ci_calls_the_commands_of_the_readme():
         assert command in readme
 
 
+@pytest.mark.parametrize("name", ["README.md", "TEACHING.md", "CONTRIBUTING.md"])
+def test_links_lead_somewhere(name):
+    text = (ROOT / name).read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#:]*)(?:#([^)]+))?\)", text)
+    assert links or name == "CONTRIBUTING.md"
+    for file, anchor in links:
+        target = ROOT / (file or name)
+        assert target.exists(), f"{name} links to {file}, which is not there"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            anchors = [re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-") for h in headings]
+            assert anchor in anchors, f"{name} links to #{anchor} of {target.name}"
+
+
 def test_modules_import_only_from_floors_below():
     floor = {name: i for i, names in enumerate(FLOORS) for name in names}
     for path in (ROOT / "vae_helpers").rglob("[a-z]*.py"):
