@@ -4,8 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# What is about the package alone, and not about pinned versions, style or notebooks.
+UNIT_TESTS = $(filter-out $(patsubst %,tests/test_%.py,project style notebooks student pages robustness), \
+  $(wildcard tests/test_*.py))
+
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lab student lint bench notebooks clean
+.PHONY: help setup run test lab student lint bench evidence oldest notebooks clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +35,15 @@ lint: $(READY)  ## style and types only
 
 bench: $(READY)  ## speed, side by side, as ratios
 	$(BIN)/python tests/bench_training.py
+
+evidence: $(READY)  ## every claim over ten seeds, and broken on purpose (hours; goes on where it stopped)
+	$(BIN)/python tests/evidence.py
+
+oldest:  ## unit tests with the oldest versions that pyproject.toml admits, in build/oldest
+	$(PYTHON) -m venv --clear build/oldest
+	$(PYTHON) tests/oldest_versions.py > build/oldest/constraints.txt
+	build/oldest/bin/python -m pip install --quiet -c build/oldest/constraints.txt -e '.[test]'
+	build/oldest/bin/python -m pytest -o addopts= -W default $(UNIT_TESTS)
 
 notebooks: $(READY)  ## for maintainers: re-run the notebooks and store the new outputs in place
 	$(BIN)/python tests/run_notebooks.py --in-place
