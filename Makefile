@@ -9,7 +9,7 @@ UNIT_TESTS = $(filter-out $(patsubst %,tests/test_%.py,project style notebooks s
   $(wildcard tests/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lab student lint bench evidence oldest notebooks clean
+.PHONY: help setup run test lab student lint bench coverage evidence oldest notebooks clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,8 +33,13 @@ lint: $(READY)  ## style and types only
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(READY)  ## speed, side by side, as ratios
+bench: $(READY)  ## speed, side by side, as ratios (about 25 minutes)
 	$(BIN)/python tests/bench_training.py
+	$(BIN)/python tests/bench_product.py
+
+coverage: $(READY)  ## which lines and branches of the package the unit tests run; at least 95%
+	$(BIN)/python -m coverage run -m pytest -o addopts= $(UNIT_TESTS)
+	$(BIN)/python -m coverage report
 
 evidence: $(READY)  ## every claim over ten seeds, and broken on purpose (hours; goes on where it stopped)
 	$(BIN)/python tests/evidence.py

@@ -10,12 +10,14 @@ import argparse
 import ast
 import hashlib
 import json
+import math
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import nbformat
+from breaks import BREAKS
 from nbclient import NotebookClient
 from tqdm import tqdm
 
@@ -23,46 +25,50 @@ ROOT = Path(__file__).parents[1]
 RUNS = ROOT / "build" / "evidence"
 COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "=="}
 PRELUDE = r"""
-import json, torch
+import json, math, torch
 import vae_helpers as vh
 vh.show = vh.show_gif = lambda *a, **k: None
 _claims = {}
 
 def _claim(key, left, sign, right):
-    # both sides and the margin between them, the smallest if there are several
-    if sign == "==":
-        row = [None, None, 1.0 if left == right else -1.0]
-    else:
-        left, right = (torch.as_tensor(v).double().cpu() for v in (left, right))
-        left, right = torch.broadcast_tensors(left, right)
-        margins = right - left if sign in ("<", "<=") else left - right
-        row = [v.flatten()[margins.argmin()].item() for v in (left, right, margins)]
-    if key not in _claims or not row[2] >= _claims[key][2]:
-        _claims[key] = row
-    return row[2] > 0 or (row[2] == 0 and sign in ("<=", ">="))
+    # keep the pair of numbers that is closest to failing
+    if isinstance(left, list):  # equal, or not
+        left, right = 0.0, float(left != right)
+    pair = torch.broadcast_tensors(*(torch.as_tensor(v).double().cpu() for v in (left, right)))
+    margins = (pair[1] - pair[0]) * (1 if sign in ("<", "<=") else -1)
+    here = margins.flatten().nan_to_num(nan=-math.inf).argmin()
+    found = [v.flatten()[here].item() for v in pair] + [margins.flatten()[here].item()]
+    if key not in _claims or not found[2] >= _claims[key][2]:
+        _claims[key] = found
+    return True
+
 """
-BREAKS = {
-    "untrained": "fit = vh.fit\nvh.fit = lambda *a, **k: fit(*a, **{**k, 'lr': 1e-9})",
-    "KL dropped": "fit = vh.fit\nvh.fit = lambda *a, **k: fit(*a, **{**k, 'beta': 0.0})",
-    "beta 10": "fit = vh.fit\nvh.fit = lambda *a, **k: fit(*a, **{**k, 'beta': 10.0})",
-    "labels shuffled": """
-load = vh.load_mnist
-def shuffled(train=True):
-    images, labels = load(train=train)
-    return images, labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))]
-vh.load_mnist = shuffled
-""",
-}
+
+
+def split(side: ast.expr) -> tuple[ast.expr, float]:
+    """A side of a comparison as an expression and the constant that is added to it."""
+    try:
+        return ast.Constant(0.0), float(ast.literal_eval(side))
+    except (TypeError, ValueError):  # it is more than a number
+        pass
+    if isinstance(side, ast.BinOp) and isinstance(side.right, ast.Constant):
+        if isinstance(side.op, ast.Add):
+            return side.left, side.right.value
+        if isinstance(side.op, ast.Sub):
+            return side.left, -side.right.value
+    return side, 0.0
 
 
 class Recorder(ast.NodeTransformer):
     """Turns what an assert or an entry of a dict compares into a recorded comparison.
 
-    Asserts become bare expressions, so that a run goes on after a claim that fails.
+    Such asserts become bare expressions, so that a run goes on after a claim that fails. Constants
+    stay out of the record: after a change of a limit, the runs need not be repeated.
     """
 
     def __init__(self, cell: int) -> None:
         self.cell = cell
+        self.claims: dict[str, tuple[str, str, float, float]] = {}
 
     def recorded(self, node: ast.expr) -> ast.expr:
         if isinstance(node, ast.BoolOp):
@@ -74,51 +80,59 @@ class Recorder(ast.NodeTransformer):
         calls = []
         for left, op, right in zip(sides, node.ops, sides[1:]):
             sign = COMPARISONS[type(op)]
-            key = ast.Constant(f"{self.cell}: {ast.unparse(left)} {sign} {ast.unparse(right)}")
-            arguments = [key, left, ast.Constant(sign), right]
+            text = f"{ast.unparse(left)} {sign} {ast.unparse(right)}"
+            a = b = 0.0
+            if sign != "==":
+                (left, a), (right, b) = split(left), split(right)
+            key = f"{self.cell}: {ast.unparse(left)} {sign} {ast.unparse(right)}"
+            self.claims[key] = text, sign, a, b
+            arguments = [ast.Constant(key), left, ast.Constant(sign), right]
             calls.append(ast.Call(ast.Name("_claim", ast.Load()), arguments, []))
         return calls[0] if len(calls) == 1 else ast.BoolOp(ast.And(), calls)
 
     def visit_Assert(self, node: ast.Assert) -> ast.AST:
-        return ast.Expr(self.recorded(node.test))
+        test = self.recorded(node.test)
+        return node if test is node.test else ast.Expr(test)
 
     def visit_Dict(self, node: ast.Dict) -> ast.AST:
         return ast.Dict(node.keys, [self.recorded(value) for value in node.values])
 
 
-def is_checkpoint(cell: nbformat.NotebookNode) -> bool:
-    tags = cell.metadata.get("tags", [])
-    return "nbval-ignore-output" in tags and "assert " in cell.source and "solution" not in tags
-
-
-def sources(path: Path) -> list[str]:
-    """The notebook's code cells, less the exercises, with recording checkpoints."""
+def sources(path: Path) -> tuple[list[str], dict[str, tuple[str, str, float, float]]]:
+    """The notebook's code cells, less the exercises, with recording checkpoints; and the claims."""
     cells = nbformat.read(path, as_version=4).cells
-    code = []
+    code, claims = [], {}
     for number, cell in enumerate(cells, start=1):
         exercise = "NotImplementedError" in cell.source
         if cell.cell_type != "code" or exercise or "solution" in cell.metadata.get("tags", []):
             continue
-        if is_checkpoint(cell):
-            tree = Recorder(number).visit(ast.parse(cell.source))
+        if "assert " in cell.source:
+            recorder = Recorder(number)
+            tree = recorder.visit(ast.parse(cell.source))
             code.append(ast.unparse(ast.fix_missing_locations(tree)))
+            claims |= recorder.claims
         else:
             code.append(cell.source)
-    return code
+    return code, claims
 
 
 def run(path: Path, seed: int, fault: str = "") -> dict[str, list[float]]:
-    """Execute a notebook with this seed, and return key -> [left, right, margin]."""
-    code = sources(path)
-    digest = hashlib.sha256("\n".join(code).encode()).hexdigest()[:10]
+    """Execute a notebook with this seed, and return key -> [left, right], constants left out."""
+    code, _ = sources(path)
+    prelude, slips = BREAKS[path.stem][fault] if fault else ("", {})
+    text = "\n".join([*code, prelude, str(slips)])
+    digest = hashlib.sha256(text.encode()).hexdigest()[:10]
     file = RUNS / f"{path.stem}-{fault.replace(' ', '-') or 'sound'}-{seed}-{digest}.json"
     if file.exists():
         return json.loads(file.read_text(encoding="utf-8"))
+    for right, wrong in slips.items():
+        assert any(right in source for source in code), f"{path.stem} has no line {right!r}"
+        code = [source.replace(right, wrong) for source in code]
     code = [source.replace("SEED = 0\n", f"SEED = {seed}\n") for source in code]
-    code = [PRELUDE + BREAKS.get(fault, ""), *code, "print(json.dumps(_claims))"]
+    code = [PRELUDE + prelude, *code, "print(json.dumps(_claims))"]
     cells = [nbformat.v4.new_code_cell(source) for source in code]
     notebook = nbformat.v4.new_notebook(cells=cells)
-    client = NotebookClient(notebook, timeout=None, allow_errors=bool(fault))
+    client = NotebookClient(notebook, timeout=None, allow_errors=True)
     client.extra_arguments = ["--log-level=ERROR"]
     client.execute()
     text = "".join(output.get("text", "") for output in notebook.cells[-1].outputs)
@@ -127,21 +141,33 @@ def run(path: Path, seed: int, fault: str = "") -> dict[str, list[float]]:
     return claims
 
 
+def margin(claim: tuple[str, str, float, float], found: list[float] | None) -> float:
+    """Distance from failing; minus infinity where the cell raised an error."""
+    if found is None:
+        return -math.inf
+    _, sign, a, b = claim
+    left, right = found[0] + a, found[1] + b
+    if sign == "==":
+        return math.inf if left == right else -math.inf
+    return right - left if sign in ("<", "<=") else left - right
+
+
 def summary(path: Path, seeds: list[int]) -> list[dict]:
     """A row a claim: worst and best margin over the seeds, and the breaks that it notices."""
+    _, claims = sources(path)
     sound = {seed: run(path, seed) for seed in seeds}
-    broken = {fault: run(path, 0, fault) for fault in BREAKS}
+    broken = {fault: run(path, 0, fault) for fault in BREAKS[path.stem]}
     rows = []
-    for key in sound[seeds[0]]:
-        margins = {seed: sound[seed][key][2] for seed in seeds}
+    for key, claim in claims.items():
+        margins = {seed: margin(claim, sound[seed].get(key)) for seed in seeds}
         worst, best = (choose(margins, key=margins.get) for choose in (min, max))
-        noticed = [f for f in BREAKS if key not in broken[f] or not broken[f][key][2] > 0]
-        cell, text = key.split(": ", 1)
+        found = [sound[seed][key] for seed in seeds if key in sound[seed]]
+        noticed = [f for f in broken if not margin(claim, broken[f].get(key)) > 0]
         rows.append(
             {
-                "notebook": path.stem, "cell": int(cell), "claim": text,
-                "values": [sound[seed][key][0] for seed in seeds],
-                "limits": [sound[seed][key][1] for seed in seeds],
+                "notebook": path.stem, "cell": int(key.split(": ")[0]), "claim": claim[0],
+                "values": [left + claim[2] for left, _ in found],
+                "limits": [right + claim[3] for _, right in found],
                 "worst": [margins[worst], worst], "best": [margins[best], best],
                 "noticed": noticed,
             }
@@ -187,8 +213,8 @@ def main() -> int:
     paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
     paths = [p for p in paths if not options.names or any(n in p.stem for n in options.names)]
     seeds = list(range(options.seeds))
-    todo = [(path, seed, "") for seed in seeds for path in paths]
-    todo += [(path, 0, fault) for fault in BREAKS for path in paths]
+    todo = [(path, 0, fault) for path in paths for fault in BREAKS[path.stem]]
+    todo += [(path, seed, "") for seed in seeds for path in paths]
     with ThreadPoolExecutor(options.jobs) as pool:
         waiting = [pool.submit(run, *job) for job in todo]
         for done in tqdm(as_completed(waiting), total=len(waiting), unit="run"):

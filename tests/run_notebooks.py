@@ -97,6 +97,16 @@ def failure(notebook: nbformat.NotebookNode, error: Exception) -> str:
     return repr(error)
 
 
+def execute(path: Path, notebook: nbformat.NotebookNode | None = None) -> nbformat.NotebookNode:
+    """Run a notebook in its folder, in place; each cell's metadata tell when it began and ended."""
+    notebook = nbformat.read(path, as_version=4) if notebook is None else notebook
+    here = {"metadata": {"path": str(path.parent)}}
+    client = NotebookClient(notebook, timeout=None, resources=here)
+    client.extra_arguments = ["--log-level=ERROR"]
+    client.execute()
+    return notebook
+
+
 def strip(notebook: nbformat.NotebookNode) -> None:
     """Drop what differs from run to run or is empty, and so tells a reader nothing."""
     notebook.metadata = {
@@ -155,11 +165,8 @@ def main() -> int:
         print(f"{path.name} ...", end=" ", flush=True)
         start = time.perf_counter()
         notebook = nbformat.read(path, as_version=4)
-        here = {"metadata": {"path": str(path.parent)}}
         try:
-            client = NotebookClient(notebook, timeout=None, resources=here)
-            client.extra_arguments = ["--log-level=ERROR"]
-            client.execute()
+            execute(path, notebook)
         except (CellExecutionError, DeadKernelError) as error:
             print(f"FAILED\n{path.name}, {failure(notebook, error)}", flush=True)
             failed = True

@@ -2,6 +2,8 @@ import IPython.display
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from vae_helpers import animation, show_gif, write_gif
@@ -32,6 +34,27 @@ def test_bytes_and_colours(tmp_path):
     assert np.array_equal(read(write_gif(grey, tmp_path / "a.gif"))[0][..., 1], grey)
     colours = rng.integers(0, 256, (4, 9, 8, 3), dtype=np.uint8)
     assert np.array_equal(read(write_gif(colours, tmp_path / "b.gif"))[0], colours)
+
+
+@settings(max_examples=25)
+@given(
+    seed=st.integers(0, 2**31),
+    n=st.integers(1, 8),
+    size=st.tuples(st.integers(1, 12), st.integers(1, 12)),
+    levels=st.integers(1, 256),
+    fps=st.integers(1, 50),
+)
+def test_round_trip(tmp_path_factory, seed, n, size, levels, fps):
+    """Frames come back as they were, but for one corner pixel that keeps equal frames apart."""
+    rng = np.random.default_rng(seed)
+    frames = rng.integers(0, levels, (n, *size), dtype=np.uint8)
+    frames = frames.repeat(rng.integers(1, 3, n), axis=0)  # some are held
+    found, times, _ = read(write_gif(frames, tmp_path_factory.mktemp("gif") / "a.gif", fps=fps))
+    assert len(found) == len(frames)
+    equal = (found[..., 0] == frames).all(axis=0)
+    equal[-1, -1] = True
+    assert equal.all()
+    assert sum(times) == pytest.approx(1000 * len(frames) / fps, abs=5)
 
 
 @pytest.mark.parametrize("shade", [0, 127, 128, 255])

@@ -1,11 +1,16 @@
 """The exercises hang together, and the student edition is the notebook less the solutions."""
 
+import functools
 import inspect
+import math
 import re
 from pathlib import Path
 
 import nbformat
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from student_edition import main, student_edition
 
 from vae_helpers import checks
@@ -55,6 +60,33 @@ def test_each_exercise_has_stub_check_and_folded_solution(path):
 def test_every_check_belongs_to_one_exercise():
     used = [check_called(stub) for path in PATHS for stub, _ in exercises(path)]
     assert sorted(used) == sorted(NAMES)
+
+
+@functools.cache
+def function_of(name):
+    """The notebooks' own solution of an exercise."""
+    for path in PATHS:
+        for _, solution in exercises(path):
+            if check_called(solution) == name:
+                source = solution.source[: solution.source.index("checks.")]
+                namespace = {"torch": torch, "math": math}
+                exec(source, namespace)
+                return next(f for k, f in namespace.items() if inspect.isfunction(f))
+    raise KeyError(name)
+
+
+tied_scores = st.lists(st.integers(-5, 5), min_size=1, max_size=12)
+scores = tied_scores.map(lambda values: torch.tensor(values).double())
+
+
+@given(scores, scores)
+def test_auroc_of_the_notebook_obeys_its_laws(normal, anomalous):
+    auroc = function_of("auroc")
+    value = auroc(normal, anomalous)
+    assert 0 <= value <= 1
+    assert auroc(anomalous, normal) == pytest.approx(1 - value)
+    assert auroc(normal.exp(), anomalous.exp()) == pytest.approx(value)  # ranks alone count
+    assert auroc(normal, normal) == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)

@@ -1,0 +1,121 @@
+"""Plausible ways to break each notebook: what its checkpoints are there to notice.
+
+A break is a prelude, code that runs before the notebook, and replacements in its source. `slips`
+holds small local mistakes, one for each claim that no other break would touch.
+"""
+
+UNTRAINED = "fit = vh.fit\nvh.fit = lambda *a, **k: fit(*a, **{**k, 'lr': 1e-9})"
+NO_KL = "fit = vh.fit\nvh.fit = lambda *a, **k: fit(*a, **{**k, 'beta': 0.0})"
+BETA_10 = "fit = vh.fit\nvh.fit = lambda *a, **k: fit(*a, **{**k, 'beta': 10.0})"
+SHUFFLED = """
+load = vh.load_mnist
+def shuffled(train=True):
+    images, labels = load(train=train)
+    return images, labels[torch.randperm(len(labels), generator=torch.Generator().manual_seed(0))]
+vh.load_mnist = shuffled
+"""
+
+BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
+    "01_autoencoder": {
+        "untrained": (UNTRAINED, {}),
+        "labels shuffled": (SHUFFLED, {}),
+        "slips": (
+            "",
+            {
+                # the codes fill the plane evenly: no holes
+                "train_codes = autoencoder.encode(train_images)": (
+                    "train_codes = low + (high - low) * torch.rand(60_000, 2)"
+                ),
+                # two recipes mixed up, one forgets the correlations and half the spread
+                '"N(0, I)": eps': '"N(0, I)": z[:n]',
+                '"fitted": z.mean(dim=0) + eps': '"fitted": z.mean(dim=0) + 0.5 * eps',
+                '"uniform": low + (high - low) * torch.rand(n, model.latent_dim, device=device)': (
+                    '"uniform": z[torch.randperm(n)]'
+                ),
+            },
+        ),
+    },
+    "02_variational_autoencoder": {
+        "untrained": (UNTRAINED, {}),
+        "KL dropped": (NO_KL, {}),
+        "beta 10": (BETA_10, {}),
+        "slips": (
+            "",
+            {
+                # steps 1 to 5: a forgotten factor, a wrong sign, the wrong distribution
+                "by_draws = log_weight.exp().mean().log()": "by_draws = log_weight.mean()",
+                "prior.log_prob(z) - q.log_prob(z)).mean()\n    assert": (
+                    "prior.log_prob(z)).mean() + 3\n    assert"
+                ),
+                "mean() - kl_divergence(q, prior)\nassert": (
+                    "mean() - kl_divergence(prior, q)\nassert"
+                ),
+                "log_posterior = toy_log_likelihood(x, grid) + prior": (
+                    "log_posterior = toy_log_likelihood(x, grid) - prior"
+                ),
+                "for _ in range(300):": "for _ in range(30):",
+                # variances and the KL by draws
+                "draws = (q.log_prob(z) - prior": "draws = 0.5 * (q.log_prob(z) - prior",
+                "score = f * z[:, 0]": "score = f * z[:, 0] / dims",
+                "with_baseline = (f - f.mean())": "with_baseline = (z[:, 0] - 2).square()",
+                "part.requires_grad_(not freeze_encoder)": "part.requires_grad_(True)",
+                # the mistakes, not made
+                "log_weights = log_p_x + log_p_z": "log_weights = log_p_x - log_p_z",
+                "kl = (sigma**2 + mu**2 - sigma.log() - 0.5).sum(dim=1)": (
+                    "kl = 0.5 * (sigma**2 + mu**2 - 2 * sigma.log() - 1).sum(dim=1)"
+                ),
+                "sigma = logvar.exp()  #": "sigma = (0.5 * logvar).exp()  #",
+                "mu, 2 * logvar)": "mu, logvar)",
+                "return mu.sigmoid(), logvar.sigmoid()": "return mu, logvar",
+                "z = width * torch.randn": "z = torch.randn",
+            },
+        ),
+    },
+    "03_latent_grid": {
+        "untrained": (UNTRAINED, {}),
+        "KL dropped": (NO_KL, {}),
+        "labels shuffled": (SHUFFLED, {}),
+        "slips": (
+            "",
+            {
+                "hist / len(draws)": "hist / len(draws) * 1.02",
+                "grid = torch.cartesian_prod(top_first, coordinates).flip(1)": (
+                    "grid = vh.uniform_grid(20)"
+                ),
+                "ones = uci_images[uci_labels == 1]": "ones = uci_images[uci_labels == 7]",
+                "rare[torch.arange(full - n) % n]": "rare[torch.arange(n) % n]",
+            },
+        ),
+    },
+    "04_interpolation_and_anomalies": {
+        "untrained": (UNTRAINED, {}),
+        "KL dropped": (NO_KL, {}),
+        "labels shuffled": (SHUFFLED, {}),
+        "slips": (
+            "",
+            {
+                # arcs that are no arcs, or go through the decoder a second time
+                '"arc": vh.slerp(start, end, 11)}': '"arc": vh.lerp(2 * start, end, 11)}',
+                # a slip in the error bars, and in the calibration
+                "1.96 * variance.sqrt()": "1.2 * variance.sqrt()",
+                "false_positive_rate=0.01)\nprint": "false_positive_rate=0.05)\nprint",
+                # the directions mixed up
+                "order, tenth = values.argsort(), len(values) // 10": (
+                    "order, tenth = torch.randperm(len(values)), len(values) // 10"
+                ),
+                # the density of the codes alone would not see a blank image
+                "detector.score(images) for kind": "code(vae, images).norm(dim=1).cpu() for kind",
+                "density = auroc(normal_score, detector.score(images))[0]": (
+                    "density = auroc(normal['NLL'], vh.anomaly_scores(vae, images).nll)[0]"
+                ),
+                # an AUROC that is never below one half
+                "return for_anomalous.mean().item(),": (
+                    "return max(v := for_anomalous.mean().item(), 1 - v),"
+                ),
+                "vh.AnomalyDetector(deep, seed=SEED).fit(others).score(test_images)": (
+                    "vh.anomaly_scores(deep, test_images).kl"
+                ),
+            },
+        ),
+    },
+}
