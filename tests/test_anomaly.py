@@ -1,6 +1,8 @@
 import math
+from contextlib import contextmanager
 
 import pytest
+import threadpoolctl
 import torch
 from sklearn.exceptions import NotFittedError
 
@@ -18,16 +20,16 @@ from vae_helpers import (
 
 
 @pytest.fixture(scope="module")
-def model():
+def model(mnist):
     torch.manual_seed(0)
     model = VAE(hidden_dims=(64,), latent_dim=5)
-    fit(model, binarize(load_mnist()[0][:6000]), epochs=2, seed=0, progress=False)
+    fit(model, mnist[0][:6000], epochs=2, seed=0, progress=False)
     return model
 
 
-@pytest.fixture(scope="module")
-def detector(model):
-    return AnomalyDetector(model, seed=0).fit(binarize(load_mnist()[0][:6000]))
+@pytest.fixture
+def detector(model, mnist):  # anew for each test, so that mutants of `fit` meet them all
+    return AnomalyDetector(model).fit(mnist[0][:6000])
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,7 @@ def test_detector_is_the_density_it_says(model, detector, test_digits):
         mu = model.encode(x)[0]
     features = torch.cat([mu, (1 + scores.nll).log()[:, None], scores.kl[:, None]], dim=1)
     scaler, mixture = (step for _, step in detector.mixture_.steps)
+    assert (mixture.n_components, mixture.reg_covar) == (10, 1e-4)
     z = (features.double() - torch.tensor(scaler.mean_)) / torch.tensor(scaler.scale_)
     gaussians = torch.distributions.MultivariateNormal(
         torch.tensor(mixture.means_), torch.tensor(mixture.covariances_)
@@ -90,14 +93,53 @@ def test_threshold_gives_the_rate_asked_for(detector, test_digits, rate):
     )
 
 
+def test_an_alarm_needs_more_than_the_threshold(detector, monkeypatch):
+    assert detector.threshold() == detector.threshold(0.01)
+    edge = torch.tensor([detector.threshold()], dtype=torch.float64)
+    monkeypatch.setattr(detector, "score", lambda x: x)
+    assert detector.predict(torch.cat([edge, edge + 1e-6])).tolist() == [False, True]
+
+
 def test_thresholds_come_from_images_that_the_mixture_never_saw(detector):
     assert len(detector.calibration_) == 600
     assert (detector.calibration_[1:] >= detector.calibration_[:-1]).all()
 
 
-def test_same_seed_same_detector(model, detector, test_digits):
-    again = AnomalyDetector(model, seed=0).fit(binarize(load_mnist()[0][:6000]))
-    assert torch.equal(again.score(test_digits[:20]), detector.score(test_digits[:20]))
+def test_same_seed_same_detector(model, mnist, detector, test_digits):
+    x = test_digits[:20]
+    same, other = (AnomalyDetector(model, seed=s).fit(mnist[0][:6000]).score(x) for s in (0, 1))
+    assert torch.equal(same, detector.score(x))
+    assert not torch.equal(other, same)
+
+
+def test_one_thread_for_small_matrices(model, mnist, monkeypatch):
+    seen = []
+
+    @contextmanager
+    def limits(*args, **kwargs):
+        seen.append((args, kwargs))
+        yield
+
+    monkeypatch.setattr(threadpoolctl, "threadpool_limits", limits)
+    AnomalyDetector(model).fit(mnist[0][:100])
+    assert seen == [((1,), {"user_api": "blas"})]
+
+
+@pytest.mark.parametrize(
+    ("n", "n_components", "held_out", "enough"),
+    [
+        (22, 10, 0.1, False), (23, 10, 0.1, True), (40, 10, 0.5, True), (39, 10, 0.5, False),
+        (9, 1, 0.1, False), (10, 1, 0.1, True),
+    ],
+)  # fmt: skip
+def test_how_many_images_are_enough(model, mnist, n, n_components, held_out, enough):
+    """Two a component, and one to set thresholds."""
+    detector = AnomalyDetector(model, n_components, held_out=held_out)
+    if enough:
+        assert len(detector.fit(mnist[0][:n]).calibration_) >= 1
+    else:
+        with pytest.raises(ValueError, match=f"^x has {n} images, too few for n_components"):
+            detector.fit(mnist[0][:n])
 
 
 def test_unfitted_use_says_so(model):
@@ -114,13 +156,11 @@ def test_bad_rates_are_named(detector, rate):
 
 
 def test_bad_arguments_are_named(model, detector):
-    with pytest.raises(ValueError, match="n_components"):
+    with pytest.raises(ValueError, match=r"^n_components must be a whole number"):
         AnomalyDetector(model, n_components=0)
-    with pytest.raises(ValueError, match="held_out"):
+    with pytest.raises(ValueError, match=r"^held_out must be within \(0, 1\), such as 0.1, got 1"):
         AnomalyDetector(model, held_out=1.0)
-    with pytest.raises(ValueError, match="too few for n_components=10"):
-        AnomalyDetector(model).fit(torch.zeros(12, 1, 28, 28))
-    for use in (detector.score, lambda x: anomaly_scores(model, x)):
+    for use in (detector.score, detector.fit, lambda x: anomaly_scores(model, x)):
         with pytest.raises(ValueError, match=r"x must have shape \(N, 1, 28, 28\)"):
             use(torch.zeros(2, 784))
         with pytest.raises(ValueError, match="NaN"):

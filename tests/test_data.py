@@ -55,6 +55,24 @@ def test_load_torchvision_moves_colour_channels_first(monkeypatch, tmp_path):
     assert images.shape == (5, 3, 4, 6)
     assert images.eq(1).all()
     assert labels.tolist() == [1, 2, 3, 4, 5]
+    assert labels.dtype == torch.int64
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_load_torchvision_passes_everything_on(monkeypatch, tmp_path, train):
+    seen = {}
+
+    class Letters:
+        def __init__(self, root, **options):
+            seen.update(options, root=root)
+            self.data = torch.zeros(2, 4, 4, dtype=torch.uint8)
+            self.targets = torch.tensor([1, 2], dtype=torch.int32)
+
+    monkeypatch.setattr(torchvision.datasets, "EMNIST", Letters)
+    part = {} if train else {"train": False}  # the training part unless told otherwise
+    images, labels = load_torchvision("EMNIST", str(tmp_path), split="letters", **part)
+    assert seen == {"root": tmp_path, "train": train, "download": True, "split": "letters"}
+    assert (images.dtype, labels.dtype) == (torch.float32, torch.int64)
 
 
 @pytest.mark.parametrize("name", ["mnist", "", "transforms", "FakeData"])
@@ -81,6 +99,10 @@ def test_uci_digits_are_split_once_and_for_all():
     test, test_labels = load_uci_digits(train=False)
     assert train.shape == (1257, 1, 8, 8)
     assert test.shape == (540, 1, 8, 8)
+    assert train.dtype == test.dtype == torch.float32
+    assert train_labels.dtype == test_labels.dtype == torch.int64
+    assert train_labels[:8].tolist() == [6, 4, 4, 3, 2, 7, 2, 2]
+    assert test_labels[:8].tolist() == [1, 4, 5, 6, 9, 1, 2, 2]
     assert (train * 16).eq((train * 16).round()).all()
     assert train.max() == 1
     assert torch.equal(load_uci_digits()[0], train)

@@ -1,12 +1,22 @@
 import math
 from itertools import pairwise
+from typing import ClassVar
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vae_helpers import VAE, Autoencoder, ConvVAE, active_units, evaluate, importance_weighted_nll
+from vae_helpers import (
+    VAE,
+    Autoencoder,
+    ConvVAE,
+    active_units,
+    anomaly_scores,
+    evaluate,
+    fit,
+    importance_weighted_nll,
+)
 
 
 @pytest.fixture(scope="module")
@@ -124,9 +134,42 @@ def test_active_units_counts_the_dimensions_that_vary():
     assert active_units(model, x, threshold=1e-7).tolist() == [True, True, False]
 
 
-def test_active_units_needs_two_images():
-    with pytest.raises(ValueError, match="two images"):
+def test_active_units_needs_two_images_and_more_than_the_threshold():
+    with pytest.raises(ValueError, match=r"^x must hold at least two images: a variance needs"):
         active_units(VAE(), torch.rand(1, 1, 28, 28))
+    model = VAE(data_dim=1, hidden_dims=(), latent_dim=1)
+    torch.nn.init.constant_(model.mu_head.weight, 2.0)
+    two = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1)  # their mu, 0 and 2, have a variance of 2
+    assert not active_units(model, two, threshold=2.0).any()
+    assert active_units(model, two, threshold=1.999).all()
+
+
+class Watched(torch.Tensor):
+    """Notes where it is moved to."""
+
+    moves: ClassVar[list] = []
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        if func is torch.Tensor.to:
+            cls.moves.append(args[1])
+        return super().__torch_function__(func, types, args, kwargs or {})
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        evaluate,
+        active_units,
+        anomaly_scores,
+        lambda m, x: importance_weighted_nll(m, x, 2),
+        lambda m, x: fit(m, x, epochs=1, progress=False),
+    ],
+)
+def test_images_go_where_the_model_is(function):
+    Watched.moves.clear()
+    function(VAE(hidden_dims=(4,)), torch.rand(3, 1, 28, 28).as_subclass(Watched))
+    assert Watched.moves == [torch.device("cpu")]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.distributions import Normal
 
 from vae_helpers import inverse_cdf_grid, lerp, slerp, uniform_grid
@@ -39,6 +40,7 @@ def test_inverse_cdf_grid_as_published():
 
 
 def test_uniform_grid_is_even():
+    assert torch.equal(uniform_grid(), uniform_grid(20, -3, 3))
     grid = uniform_grid(3, -2, 4)
     assert grid[:3, 0].tolist() == [-2, 1, 4]
     assert grid[::3, 1].tolist() == [4, 1, -2]
@@ -51,9 +53,10 @@ def test_uniform_grid_is_even():
         ({"high": 1}, "high must be .*infinite.*got 1"),
         ({"low": -0.1}, "low"),
         ({"high": math.nan}, "high"),
-        ({"low": 0.6, "high": 0.4}, "low less than high"),
-        ({"n": 1}, "n must be 2 or more"),
+        ({"low": 0.6, "high": 0.4}, "low must be less than high"),
+        ({"n": 1}, "n must be a whole number, 2 or more"),
         ({"n": 2.5}, "n must be a whole number"),
+        ({"n": 2, "low": 0.5, "high": 0.5}, "low must be less than high"),
     ],
 )
 def test_inverse_cdf_grid_refuses(bad, words):
@@ -61,19 +64,34 @@ def test_inverse_cdf_grid_refuses(bad, words):
         inverse_cdf_grid(**bad)
 
 
-@pytest.mark.parametrize("bad", [{"low": 3.0}, {"high": math.inf}, {"n": 0}, {"low": None}])
-def test_uniform_grid_refuses(bad):
-    with pytest.raises(ValueError, match=next(iter(bad))):
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"low": 3.0}, "low must be less than high"),
+        ({"high": math.inf}, "high must be a finite number, got inf"),
+        ({"n": 0}, "n must be a whole number, 2 or more"),
+        ({"low": None}, "low must be a finite number, got None"),
+    ],
+)
+def test_uniform_grid_refuses(bad, words):
+    with pytest.raises(ValueError, match=words):
         uniform_grid(**bad)
 
 
 @WAYS
-@given(seed=seeds, n=st.integers(2, 40), batch=st.integers(0, 4), dims=st.integers(1, 30))
-def test_ways_meet_their_ends_exactly_and_go_back_the_same(way, seed, n, batch, dims):
+@given(
+    seed=seeds,
+    n=st.integers(2, 40),
+    batch=st.integers(0, 4),
+    dims=st.integers(1, 30),
+    dtype=st.sampled_from([torch.float32, torch.float64]),
+)
+def test_ways_meet_their_ends_exactly_and_go_back_the_same(way, seed, n, batch, dims, dtype):
     rng = torch.Generator().manual_seed(seed)
-    a, b = torch.randn(2, *[batch] * (batch > 0), dims, generator=rng)
+    a, b = torch.randn(2, *[batch] * (batch > 0), dims, generator=rng, dtype=dtype)
     path = way(a, b, n)
     assert path.shape == (n, *a.shape)
+    assert path.dtype == dtype
     assert torch.equal(path[0], a)
     assert torch.equal(path[-1], b)
     assert torch.allclose(path, way(b, a, n).flip(0), atol=1e-4)
@@ -104,8 +122,8 @@ def test_slerp_keeps_the_norm_and_turns_evenly(seed, dims):
     a, b = torch.nn.functional.normalize(
         torch.randn(2, dims, generator=rng, dtype=torch.float64), dim=1
     )
-    path = slerp(a, b, 9)
-    assert torch.allclose(path.norm(dim=1), torch.ones(9, dtype=torch.float64), atol=1e-6)
+    path = slerp(a, b, 11)  # elevenths are no binary fractions
+    assert torch.allclose(path.norm(dim=1), torch.ones(11, dtype=torch.float64), atol=1e-6)
     steps = (path[1:] * path[:-1]).sum(dim=1)
     if (a - b).norm() > 0.01 and (a + b).norm() > 0.01:
         assert steps.max() - steps.min() < 1e-9
@@ -131,6 +149,21 @@ def test_slerp_without_an_arc_is_a_straight_line(a, b):
     assert torch.equal(slerp(a, b, 7), lerp(a, b, 7))
 
 
+def test_slerp_decides_pair_by_pair():
+    a, b = torch.tensor([[0.0, 0.0], [1.0, 0.0]]), torch.tensor([[1.0, 2.0], [0.0, 1.0]])
+    path, back = slerp(a, b, 5), slerp(b, a, 5)
+    assert torch.equal(path[:, 0], lerp(a[0], b[0], 5))
+    assert torch.equal(back[:, 0], lerp(b[0], a[0], 5))
+    assert torch.allclose(path[:, 1].norm(dim=1), torch.ones(5))
+
+
+@WAYS
+def test_ways_stay_on_their_device(way):
+    with FakeTensorMode():  # a pretended GPU
+        a = torch.zeros(3, 2, device="cuda")
+        assert way(a, a, 5).device == a.device
+
+
 def test_slerp_of_nearly_parallel_codes_is_nearly_straight():
     a = torch.tensor([1.0, 0.0])
     b = torch.tensor([1.0, 1e-5])
@@ -148,3 +181,5 @@ def test_ways_refuse(way):
         way([0.0], a, 5)
     with pytest.raises(TypeError, match="end must hold floating-point numbers"):
         way(a, torch.zeros(3, dtype=torch.int64), 5)
+    with pytest.raises(ValueError, match=r"start must have shape \(\.\.\., latent_dim\)"):
+        way(torch.tensor(1.0), torch.tensor(1.0), 5)

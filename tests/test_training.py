@@ -1,7 +1,9 @@
 import math
 import os
+import re
 import signal
 import threading
+import time
 
 import pytest
 import torch
@@ -132,12 +134,65 @@ def test_a_single_batch_is_enough(images, epochs):
     assert len(quick(make(), images[:1], epochs=epochs)) == epochs
 
 
+def test_what_happens_unless_told_otherwise(mnist, monkeypatch):
+    """Ten epochs in batches of 128, one-cycle up to 3e-3, a call every 100 steps, fused Adam."""
+    rates, steps = [], []
+    step = torch.optim.Adam.step
+
+    def spy(self, *args, **kwargs):
+        assert self.defaults["fused"]
+        rates.append(self.param_groups[0]["lr"])
+        return step(self, *args, **kwargs)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", spy)
+    x = mnist[0][: 10 * 128 + 1]
+    fit(make(hidden_dims=(2,), latent_dim=1), x, callback=lambda step, model: steps.append(step))
+    assert steps == [0, 100, 110]
+    assert max(rates) == pytest.approx(3e-3, rel=0.01)
+    assert rates[-1] < rates[0] < max(rates)
+
+
+def test_progress_is_counted_in_steps(images, monkeypatch):
+    bars = []
+
+    class Bar:
+        def __init__(self, *args, **kwargs):
+            self.args, self.kwargs, self.n, self.texts = args, kwargs, 0, []
+            bars.append(self)
+
+        def update(self):
+            self.n += 1
+
+        def set_postfix_str(self, text, refresh):
+            assert not refresh
+            self.texts.append(text)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+    monkeypatch.setattr(training, "progress_bar", Bar)
+    history = quick(make(), images, images, progress=True)
+    (bar,) = bars
+    assert (bar.args, bar.kwargs) == ((10, "training", "step"), {"disable": False})
+    assert bar.n == 10
+    assert bar.texts == [f"test loss {loss:.2f}" for loss in history.test_loss]
+
+
+def test_seconds_are_those_of_the_epochs(images):
+    start = time.perf_counter()
+    history = quick(make(), images)
+    assert 0 < sum(history.seconds) < time.perf_counter() - start
+
+
 class Scripted(VAE):
     """Fits nothing; its validation loss follows a script."""
 
-    def __init__(self, losses):
+    def __init__(self, losses, kl=0.0):
         super().__init__(hidden_dims=(4,), latent_dim=1)
-        self.losses, self.epoch, self.sizes = losses, 0, []
+        self.losses, self.epoch, self.sizes, self.kl = losses, 0, [], kl
         self.mark = torch.nn.Parameter(torch.zeros(()))
 
     def loss_terms(self, x):
@@ -148,16 +203,20 @@ class Scripted(VAE):
             self.sizes.append(-len(x))
             value = torch.tensor(float(self.losses[self.epoch]))
             self.epoch += 1
-        return value.expand(len(x)), torch.zeros(len(x))
+        return value.expand(len(x)), torch.full((len(x),), self.kl)
 
 
-def stop_early(losses, images, **kwargs):
-    model = Scripted(losses)
+def stop_early(losses, images, kl=0.0, interrupt_at=None, **kwargs):
+    model = Scripted(losses, kl)
     marks = []
+
+    def callback(step, model):
+        marks.append(model.mark.item())
+        press_ctrl_c(interrupt_at)(step, model)
+
     history = fit(
         model, images, epochs=len(losses), batch_size=1000, lr=0.01, schedule="constant",
-        progress=False, seed=0, callback=lambda s, m: marks.append(m.mark.item()),
-        callback_every=1, **kwargs,
+        progress=False, seed=0, callback=callback, callback_every=1, **kwargs,
     )  # fmt: skip
     return model, history, marks
 
@@ -167,7 +226,8 @@ def test_early_stopping_restores_the_best_weights(images):
     assert history.validation_loss == [9, 5, 3, 4, 6, 7]
     assert history.best_epoch == 3
     assert model.mark.item() == marks[3] != marks[-1]
-    assert "stopped early" in repr(history)
+    assert history.note == "stopped early: no better epoch in the last 3"
+    assert history.note in repr(history)
     assert set(model.sizes) == {576, -64}  # a tenth is held out, the rest trains
 
 
@@ -175,6 +235,35 @@ def test_early_stopping_counts_from_the_start_epoch(images):
     _, history, _ = stop_early([1, 9, 8, 8, 9, 9], images, patience=2, start_epoch=2)
     assert history.best_epoch == 4
     assert len(history) == 6
+
+
+def test_the_first_epoch_may_be_the_best_and_the_last_of_equals_is(images):
+    _, history, _ = stop_early([1, 2, 3, 4], images, patience=2)
+    assert (history.best_epoch, len(history)) == (1, 3)
+    model, history, marks = stop_early([5, 5, 5], images, patience=1)
+    assert (history.best_epoch, len(history)) == (3, 3)
+    assert model.mark.item() == marks[-1]
+
+
+def test_the_validation_loss_weighs_the_kl(images):
+    _, history, _ = stop_early([5, 4], images, kl=2.0, beta=3.0, patience=1)
+    assert history.validation_loss == [11, 10]
+    assert history.train_kl == [2, 2]
+
+
+def test_ctrl_c_beats_early_stopping(images):
+    model, history, marks = stop_early([1, 2, 3, 4], images, patience=5, interrupt_at=3)
+    assert history.best_epoch == 1
+    assert history.note == "interrupted in epoch 3 of 4"
+    assert model.mark.item() == marks[3] != marks[1]  # where the learner stopped it
+
+
+@pytest.mark.parametrize(
+    ("n", "fraction", "held_out"), [(2, 0.9, 1), (10, 0.01, 1), (10, 0.28, 3), (640, 0.1, 64)]
+)
+def test_how_many_are_held_out(images, n, fraction, held_out):
+    model, _, _ = stop_early([2, 1], images[:n], patience=1, validation_fraction=fraction)
+    assert set(model.sizes) == {n - held_out, -held_out}
 
 
 def test_early_stopping_may_run_to_the_end(images):
@@ -251,9 +340,16 @@ class Breaking(VAE):
         return nll * (math.inf if self.calls == 8 else 1), kl
 
 
+WORDS = (
+    r"^the loss is inf in epoch 2, step 3\. Likely causes: a learning rate that is too high "
+    r"\(now 0\.0\d*; try a tenth\), the exp\(\) of a large logvar, or a log\(0\) in a loss of "
+    r"your own \(work on logits\)\.$"
+)
+
+
 def test_a_loss_that_is_not_finite_stops_at_once(images):
     model = make(Breaking)
-    with pytest.raises(FloatingPointError, match=r"inf in epoch 2, step 3.*learning rate.*logits"):
+    with pytest.raises(FloatingPointError, match=WORDS):
         quick(model, images)
     assert model.calls == 8
     assert torch.isfinite(weights(model)).all()
@@ -262,26 +358,27 @@ def test_a_loss_that_is_not_finite_stops_at_once(images):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"epochs": 0}, "epochs must be a whole number, 1 or more, got 0"),
-        ({"epochs": 2.5}, "epochs"),
-        ({"epochs": True}, "epochs"),
-        ({"batch_size": -1}, "batch_size"),
-        ({"lr": 0}, "lr must be a positive number"),
-        ({"lr": math.nan}, "lr"),
-        ({"lr": "fast"}, "lr.*'fast'"),
-        ({"beta": -1}, "beta"),
-        ({"beta": math.inf}, "beta"),
-        ({"schedule": "cosine"}, "schedule must be 'one-cycle' or 'constant', got 'cosine'"),
-        ({"patience": 0}, "patience"),
-        ({"start_epoch": 0}, "start_epoch"),
-        ({"callback_every": 0}, "callback_every"),
-        ({"validation_fraction": 1.0}, "validation_fraction"),
+        ({"epochs": 0}, "a whole number, 1 or more, got 0"),
+        ({"epochs": 2.5}, "a whole number, 1 or more, got 2.5"),
+        ({"epochs": True}, "a whole number, 1 or more, got True"),
+        ({"batch_size": -1}, "a whole number, 1 or more, got -1"),
+        ({"lr": 0}, "a positive number, such as 1e-3, got 0"),
+        ({"lr": math.nan}, "a positive number, such as 1e-3, got nan"),
+        ({"lr": "fast"}, "a positive number, such as 1e-3, got 'fast'"),
+        ({"beta": -1}, "a number, 0 or more, got -1"),
+        ({"beta": math.inf}, "a number, 0 or more, got inf"),
+        ({"schedule": "cosine"}, "'one-cycle' or 'constant', got 'cosine'"),
+        ({"patience": 0}, "a whole number, 1 or more, got 0"),
+        ({"start_epoch": 0}, "a whole number, 1 or more, got 0"),
+        ({"callback_every": 0}, "a whole number, 1 or more, got 0"),
+        ({"validation_fraction": 1.0}, "within (0, 1), got 1.0"),
+        ({"validation_fraction": 0}, "within (0, 1), got 0"),
     ],
 )
 def test_bad_arguments_raise_before_the_first_step(images, arguments, words):
     model = make()
     before = weights(model)
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises(ValueError, match=re.escape(f"{next(iter(arguments))} must be {words}")):
         quick(model, images, **arguments)
     assert torch.equal(weights(model), before)
 
@@ -310,8 +407,9 @@ def test_bad_images_raise_before_the_first_step(images, name, bad, words):
 
 
 def test_early_stopping_needs_two_images(images):
-    with pytest.raises(ValueError, match="one image"):
+    with pytest.raises(ValueError, match=r"^train has one image: early stopping needs another,"):
         quick(make(), images[:1], patience=1)
+    assert len(quick(make(), images[:2], patience=1)) >= 1
 
 
 def test_history_shows_itself_as_a_table():
@@ -348,9 +446,11 @@ def test_silence_on_request(images, capsys):
 
 
 def test_device_moves_the_model(images):
-    model = make()
+    model, seen = make(), []
+    model.to = seen.append
     quick(model, images, device="cpu", epochs=1)
-    assert training.torch.device("cpu") == next(model.parameters()).device
+    quick(model, images, epochs=1)  # stays where it is
+    assert seen == [torch.device("cpu")] * 2
 
 
 def test_grey_values_train_as_well(mnist):

@@ -27,7 +27,8 @@ class History:
         validation_loss: empty without early stopping.
         test_loss, test_nll, test_kl: empty without test images.
         seconds: training time of each epoch, evaluation not counted.
-        best_epoch: with early stopping, the epoch (from 1) whose weights the model has now.
+        best_epoch: with early stopping, the best epoch (from 1); unless interrupted, the model
+            has its weights.
         note: why training ended early, "" if it did not.
         interrupted: True if Ctrl-C ended it.
     """

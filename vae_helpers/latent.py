@@ -12,11 +12,9 @@ def _square(values: Tensor) -> Tensor:
 
 
 def _check_range(n: int, low: float, high: float) -> None:
-    check_count("n", n)
-    if n < 2 or low >= high:
-        raise ValueError(
-            f"n must be 2 or more, and low less than high, got n={n}, low={low}, high={high}"
-        )
+    check_number("n", n, lambda v: isinstance(v, int) and v >= 2, "a whole number, 2 or more")
+    if low >= high:
+        raise ValueError(f"low must be less than high, got low={low}, high={high}")
 
 
 def uniform_grid(n: int = 20, low: float = -3.0, high: float = 3.0) -> Tensor:

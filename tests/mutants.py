@@ -1,0 +1,73 @@
+"""After `mutmut run`: how many mutants the unit tests killed, and why the others live.
+
+Writes tests/mutants.md. Fails if a module is below the bar, or a survivor has no reason.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+BAR = 0.95
+KILLED = {1, 3, -24, 24, 36, 152, 255}  # a test failed, or the mutant hung or crashed
+# What a surviving line looks like, and why no test can tell it from the original.
+REASONS: dict[str, str] = {}
+
+
+def survivor(name: str) -> tuple[str, str]:
+    """The line of the original and that of the mutant."""
+    command = [str(Path(sys.executable).parent / "mutmut"), "show", name]
+    diff = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    old, new = (
+        " ".join(s[1:].strip() for s in diff.splitlines() if re.match(rf"\{sign}[^{sign}]", s))
+        for sign in "-+"
+    )
+    return old, new
+
+
+def main() -> int:
+    rows, lines, failed = [], [], False
+    for file in sorted((ROOT / "mutants" / "vae_helpers").glob("*.meta")):
+        codes = json.loads(file.read_text(encoding="utf-8"))["exit_code_by_key"]
+        if not codes:
+            continue
+        killed = sum(code in KILLED for code in codes.values())
+        module = file.name.removesuffix(".py.meta")
+        rows.append(f"| {module} | {len(codes)} | {killed} | {killed / len(codes):.1%} |")
+        failed |= killed / len(codes) < BAR
+        for name, code in codes.items():
+            if code in KILLED:
+                continue
+            old, new = survivor(name)
+            reason = next((why for line, why in REASONS.items() if re.search(line, new)), "?")
+            failed |= reason == "?"
+            cells = (text.replace("|", "\\|") for text in (old, new))
+            lines.append(f"| {module} | {' | '.join(f'`{c}`' for c in cells)} | {reason} |")
+    text = "\n".join(
+        [
+            "# Mutants",
+            "",
+            "`make mutants` changes the package a little, one place at a time, and runs the unit",
+            "tests on each mutant. A mutant that no test notices is a gap in the tests, unless it",
+            "does the same as the original.",
+            "",
+            "| module | mutants | killed | share |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+            "The survivors, and why nothing but a look at the source can tell them apart:",
+            "",
+            "| module | original | mutant | reason |",
+            "|---|---|---|---|",
+            *lines,
+        ]
+    )
+    print(text)
+    (ROOT / "tests" / "mutants.md").write_text(text + "\n", encoding="utf-8")
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
