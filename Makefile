@@ -9,7 +9,7 @@ UNIT_TESTS = $(filter-out $(patsubst %,tests/test_%.py,project style notebooks s
   $(wildcard tests/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lab student lint bench coverage evidence oldest notebooks clean
+.PHONY: help setup run test lab student lint bench coverage mutants evidence oldest notebooks clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,8 +38,15 @@ bench: $(READY)  ## speed, side by side, as ratios (about 25 minutes)
 	$(BIN)/python tests/bench_product.py
 
 coverage: $(READY)  ## which lines and branches of the package the unit tests run; at least 95%
+	mkdir -p build
 	$(BIN)/python -m coverage run -m pytest -o addopts= $(UNIT_TESTS)
 	$(BIN)/python -m coverage report
+
+mutants: $(READY)  ## do the unit tests notice small changes of the package? at least 95% (hours)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[mutants]'
+	mkdir -p build
+	OMP_NUM_THREADS=1 $(BIN)/python -m mutmut run --max-children 2 > build/mutants.log
+	$(BIN)/python tests/mutants.py
 
 evidence: $(READY)  ## every claim over ten seeds, and broken on purpose (hours; goes on where it stopped)
 	$(BIN)/python tests/evidence.py
@@ -54,7 +61,7 @@ notebooks: $(READY)  ## for maintainers: re-run the notebooks and store the new 
 	$(BIN)/python tests/run_notebooks.py --in-place
 
 clean:  ## remove everything that was built, .venv too
-	rm -rf $(VENV) build .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
+	rm -rf $(VENV) build mutants .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

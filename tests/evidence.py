@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 import nbformat
 from breaks import BREAKS
@@ -47,6 +48,15 @@ def _claim(key, left, sign, right):
 """
 
 
+class Claim(NamedTuple):
+    """A comparison: the assertion's text, its sign, and the constants added to either side."""
+
+    text: str
+    sign: str
+    left: float
+    right: float
+
+
 def split(side: ast.expr) -> tuple[ast.expr, float]:
     """A side of a comparison as an expression and the constant that is added to it."""
     try:
@@ -70,7 +80,7 @@ class Recorder(ast.NodeTransformer):
 
     def __init__(self, cell: int) -> None:
         self.cell = cell
-        self.claims: dict[str, tuple[str, str, float, float]] = {}
+        self.claims: dict[str, Claim] = {}
 
     def recorded(self, node: ast.expr) -> ast.expr:
         if isinstance(node, ast.BoolOp):
@@ -79,15 +89,14 @@ class Recorder(ast.NodeTransformer):
         if not known:
             return node
         sides = [node.left, *node.comparators]
-        calls = []
+        text, calls = ast.unparse(node), []
         for left, op, right in zip(sides, node.ops, sides[1:]):
             sign = COMPARISONS[type(op)]
-            text = f"{ast.unparse(left)} {sign} {ast.unparse(right)}"
             a = b = 0.0
             if sign != "==":
                 (left, a), (right, b) = split(left), split(right)
             key = f"{self.cell}: {ast.unparse(left)} {sign} {ast.unparse(right)}"
-            self.claims[key] = text, sign, a, b
+            self.claims[key] = Claim(text, sign, a, b)
             arguments = [ast.Constant(key), left, ast.Constant(sign), right]
             calls.append(ast.Call(ast.Name("_claim", ast.Load()), arguments, []))
         return calls[0] if len(calls) == 1 else ast.BoolOp(ast.And(), calls)
@@ -102,7 +111,7 @@ class Recorder(ast.NodeTransformer):
 
 def sources(
     path: Path, slips: Mapping[str, str] = MappingProxyType({})
-) -> tuple[list[str], dict[str, tuple[str, str, float, float]]]:
+) -> tuple[list[str], dict[str, Claim]]:
     """The notebook's code cells, less the exercises, with recording checkpoints; and the claims."""
     cells = nbformat.read(path, as_version=4).cells
     for right, wrong in slips.items():
@@ -146,15 +155,14 @@ def run(path: Path, seed: int, fault: str = "") -> dict[str, list[float]]:
     return claims
 
 
-def margin(claim: tuple[str, str, float, float], found: list[float] | None) -> float:
+def margin(claim: Claim, found: list[float] | None) -> float:
     """Distance from failing; minus infinity where the cell raised an error."""
     if found is None:
         return -math.inf
-    _, sign, a, b = claim
-    left, right = found[0] + a, found[1] + b
-    if sign == "==":
+    left, right = found[0] + claim.left, found[1] + claim.right
+    if claim.sign == "==":
         return math.inf if left == right else -math.inf
-    return right - left if sign in ("<", "<=") else left - right
+    return right - left if claim.sign in ("<", "<=") else left - right
 
 
 def summary(path: Path, seeds: list[int]) -> list[dict]:
@@ -162,22 +170,25 @@ def summary(path: Path, seeds: list[int]) -> list[dict]:
     _, claims = sources(path)
     sound = {seed: run(path, seed) for seed in seeds}
     broken = {fault: run(path, 0, fault) for fault in BREAKS[path.stem]}
-    rows = []
+    rows = {}
     for key, claim in claims.items():
         margins = {seed: margin(claim, sound[seed].get(key)) for seed in seeds}
         worst, best = (choose(margins, key=margins.get) for choose in (min, max))
         found = [sound[seed][key] for seed in seeds if key in sound[seed]]
         noticed = [f for f in broken if not margin(claim, broken[f].get(key)) > 0]
-        rows.append(
-            {
-                "notebook": path.stem, "cell": int(key.split(": ")[0]), "claim": claim[0],
-                "values": [left + claim[2] for left, _ in found],
-                "limits": [right + claim[3] for _, right in found],
-                "worst": [margins[worst], worst], "best": [margins[best], best],
-                "noticed": noticed,
-            }
-        )  # fmt: skip
-    return rows
+        row = {
+            "notebook": path.stem, "cell": int(key.split(": ")[0]), "claim": claim.text,
+            "values": [left + claim.left for left, _, _ in found],
+            "limits": [right + claim.right for _, right, _ in found],
+            "worst": [margins[worst], worst], "best": [margins[best], best],
+            "noticed": noticed,
+        }  # fmt: skip
+        # Of a chain, a < b < c, the link that is closest to failing is shown.
+        other = rows.setdefault((row["cell"], claim.text), row)
+        row["noticed"] = other["noticed"] = sorted({*noticed, *other["noticed"]})
+        if row["worst"] < other["worst"]:
+            rows[row["cell"], claim.text] = row
+    return list(rows.values())
 
 
 def table(rows: list[dict], n: int) -> str:

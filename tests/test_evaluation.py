@@ -87,6 +87,30 @@ def test_one_sample_is_the_negative_elbo(tiny, every_image):
     assert importance_weighted_nll(tiny, many, 1).mean().item() == pytest.approx(elbo, abs=0.05)
 
 
+@pytest.mark.parametrize(
+    ("n_images", "n_samples", "max_rows"),
+    [(3, 4, 1), (5, 3, 7), (2, 50, 20), (6, 1, 4), (1, 30_000, None)],
+)
+def test_memory_bound_holds_and_every_draw_counts(monkeypatch, n_images, n_samples, max_rows):
+    model, sizes = VAE(data_dim=4, hidden_dims=(), latent_dim=1), []
+    decode = model.decode
+    monkeypatch.setattr(model, "decode", lambda z: sizes.append(len(z)) or decode(z))
+    options = {"max_rows": max_rows} if max_rows else {}
+    importance_weighted_nll(model, torch.zeros(n_images, 1, 2, 2), n_samples, **options)
+    assert max(sizes) <= (max_rows or 20_000)
+    assert sum(sizes) == n_images * n_samples
+
+
+def test_draws_are_those_of_the_seed(tiny, every_image):
+    bounds = [importance_weighted_nll(tiny, every_image, 3, seed=seed) for seed in (0, 1)]
+    assert torch.equal(importance_weighted_nll(tiny, every_image, 3), bounds[0])
+    assert not torch.equal(*bounds)
+    loss = evaluate(tiny, every_image).loss
+    assert (
+        loss == evaluate(tiny, every_image, seed=0).loss != evaluate(tiny, every_image, seed=1).loss
+    )
+
+
 @pytest.mark.parametrize("max_rows", [1, 7, 64, 10_000])
 def test_memory_bound_changes_neither_shape_nor_size(tiny, every_image, truth, max_rows):
     estimate = importance_weighted_nll(tiny, every_image, 300, max_rows=max_rows)

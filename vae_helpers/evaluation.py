@@ -98,14 +98,15 @@ def importance_weighted_nll(
         for part in x.split(rows):
             part = part.to(device)
             mu, logvar = model.encode(part)
-            log_sum = torch.full((len(part),), -math.inf, dtype=torch.float64, device=device)
+            log_sum = torch.full((len(part),), -math.inf)
             done = 0
             while done < n_samples:
                 k = min(n_samples - done, max(1, max_rows // len(part)))
-                log_w = _log_weights(model, part, mu, logvar, k).double()
+                # in double precision on the CPU, since Apple's GPUs have none
+                log_w = _log_weights(model, part, mu, logvar, k).cpu().double()
                 log_sum = torch.logaddexp(log_sum, log_w.logsumexp(dim=1))
                 done += k
-            bounds.append((math.log(n_samples) - log_sum).float().cpu())
+            bounds.append((math.log(n_samples) - log_sum).float())
     return torch.cat(bounds)
 
 

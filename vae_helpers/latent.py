@@ -121,14 +121,14 @@ def slerp(start: Tensor, end: Tensor, n: int) -> Tensor:
     Source: Shoemake (1985); for latent spaces: White (2016).
     """
     straight = lerp(start, end, n)
-    a, b = start.double(), end.double()
+    a, b = start.cpu().double(), end.cpu().double()  # Apple's GPUs have no double precision
     unit_a, unit_b = (torch.nn.functional.normalize(v, dim=-1) for v in (a, b))
     # Half-angle form (Kahan): accurate for small angles, where acos of the cosine is not.
     gap, total = (unit_a - unit_b).norm(dim=-1), (unit_a + unit_b).norm(dim=-1)
     angle = 2 * torch.atan2(gap, total).unsqueeze(-1)
-    t = torch.linspace(0, 1, n, dtype=a.dtype, device=a.device).view(n, *[1] * a.ndim)
+    t = torch.linspace(0, 1, n, dtype=a.dtype).view(n, *[1] * a.ndim)
     arc = (torch.sin((1 - t) * angle) * a + torch.sin(t * angle) * b) / torch.sin(angle)
     is_zero = (a.norm(dim=-1, keepdim=True) == 0) | (b.norm(dim=-1, keepdim=True) == 0)
     on_line = is_zero | (torch.sin(angle).abs() < 1e-6)
     is_end = (t == 0) | (t == 1)  # exact there, free of rounding
-    return torch.where(on_line | is_end, straight, arc.to(straight.dtype))
+    return torch.where((on_line | is_end).to(straight.device), straight, arc.to(straight))
