@@ -100,8 +100,8 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
         "slips": (
             "",
             {
-                # arcs that are no arcs, or go through the decoder a second time
-                '"arc": vh.slerp(start, end, 11)}': '"arc": vh.lerp(2 * start, end, 11)}',
+                # arcs that end at the wrong place
+                '"arc": vh.slerp(start, end, 11)}': '"arc": vh.slerp(start, -end, 11)}',
                 # a slip in the error bars, and in the calibration
                 "1.96 * variance.sqrt()": "1.2 * variance.sqrt()",
                 "false_positive_rate=0.01)\nprint": "false_positive_rate=0.05)\nprint",

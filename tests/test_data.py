@@ -155,6 +155,18 @@ def test_binarize_rounds():
     assert x[1] == 127 / 255
 
 
+@pytest.mark.parametrize("value", [-0.01, 1.01, 255.0, torch.nan])
+def test_binarize_refuses(value):
+    x = torch.tensor([0.2, value])
+    with pytest.raises(ValueError, match=r"^images must .* in \[0, 1\]: divide .*, replace NaN$"):
+        binarize(x)
+
+
+def test_the_training_part_comes_unasked():
+    assert len(load_mnist()[1]) == 60_000
+    assert len(load_uci_digits()[1]) == 1257
+
+
 def test_batches_in_order_and_shuffled():
     x, y = torch.arange(10), torch.arange(10) * 2
     got = list(batches(x, y, batch_size=4))
