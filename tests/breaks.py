@@ -64,9 +64,6 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 ),
                 # the mistakes, not made
                 "log_weights = log_p_x + log_p_z": "log_weights = log_p_x - log_p_z",
-                "kl = (sigma**2 + mu**2 - sigma.log() - 0.5).sum(dim=1)": (
-                    "kl = 0.5 * (sigma**2 + mu**2 - 2 * sigma.log() - 1).sum(dim=1)"
-                ),
                 "sigma = logvar.exp()  #": "sigma = (0.5 * logvar).exp()  #",
                 "mu, 2 * logvar)": "mu, logvar)",
                 "return mu.sigmoid(), logvar.sigmoid()": "return mu, logvar",
