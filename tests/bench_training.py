@@ -14,6 +14,7 @@ import torchvision
 from conftest import write_raw_mnist
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader, Subset
 
 import vae_helpers as vh
@@ -140,14 +141,14 @@ def epochs(folder: Path) -> list[float]:
     return first
 
 
-def target(usual_epochs: list[float], aim: float = 87.65, n_epochs: int = 4) -> None:
+def target(usual_epochs: list[float], aim: float = 87.65, n_epochs: int = 5) -> None:
     """Until the published loss is reached, evaluation included; against ten usual epochs."""
     train, test = (vh.binarize(vh.load_mnist(train=part)[0]) for part in (True, False))
     usual, times, losses = 10 * statistics.median(usual_epochs), [], []
     for seed in range(ROUNDS):
         torch.manual_seed(seed)
         model = vh.VAE()
-        options = {"epochs": n_epochs, "seed": seed, "progress": False}
+        options = {"epochs": n_epochs, "lr": 5e-3, "seed": seed, "progress": False}
         times.append(seconds(vh.fit, model, train, **options))
         losses.append(vh.evaluate(model, test).loss)
     assert max(losses) < aim, f"the worst of {ROUNDS} seeds reached {max(losses):.2f} only"
@@ -155,7 +156,7 @@ def target(usual_epochs: list[float], aim: float = 87.65, n_epochs: int = 4) -> 
         [f"{aim} nats or less on the test images", "seconds", "share of the usual ten epochs"],
         ["usual loop, ten epochs", f"{usual:.1f}", "1"],
         [
-            f"fit, {n_epochs} epochs, {max(losses):.2f} nats at worst",
+            f"fit, {n_epochs} epochs, peak lr 5e-3, {max(losses):.2f} nats at worst",
             spread(times, 1),
             spread(t / usual for t in times),
         ],
@@ -194,6 +195,20 @@ def growth() -> None:
     )
 
 
+def shares(n: int = 8) -> None:
+    """Which operations an epoch of 784-400-20 consists of; mm and addmm are the products."""
+    images = vh.binarize(vh.load_mnist()[0])
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        vh.fit(vh.VAE(), images, epochs=1, seed=0, progress=False)
+    times = {event.key: event.self_cpu_time_total for event in profiler.key_averages()}
+    slowest = sorted(times, key=times.__getitem__, reverse=True)[:n]
+    total = sum(times.values())
+    table(
+        ["operation in an epoch of 784-400-20", "share of the time"],
+        *[[name, f"{times[name] / total:.0%}"] for name in slowest],
+    )
+
+
 def main() -> None:
     print("Median (smallest to largest) of", ROUNDS, "rounds.\n")
     with tempfile.TemporaryDirectory() as folder:
@@ -201,6 +216,7 @@ def main() -> None:
         usual_epochs = epochs(Path(folder))
     target(usual_epochs)
     growth()
+    shares()
 
 
 if __name__ == "__main__":
