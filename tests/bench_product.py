@@ -12,7 +12,7 @@ import matplotlib.pyplot as plt
 import nbformat
 import torch
 import torchvision
-from bench_training import ROUNDS, seconds, spread, table
+from bench_training import rounds, seconds, spread, table
 from conftest import write_raw_mnist
 from run_notebooks import execute
 
@@ -68,7 +68,7 @@ def pairs(folder: Path) -> None:
     }
     rows = []
     for name, (ours, usual) in works.items():
-        times = [(ours(), usual()) for _ in range(ROUNDS)]
+        times = [(ours(), usual()) for _ in rounds(name)]
         columns = [spread(column, 3) for column in zip(*times)]
         rows.append([name, *columns, spread(a / b for a, b in times)])
     table(["what", "here, s", "usual, s", "here / usual"], *rows)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader, Subset
+from tqdm import tqdm
 
 import vae_helpers as vh
 
@@ -40,6 +41,10 @@ def spread(values: Iterable[float], digits: int = 2) -> str:
     values = list(values)
     low, middle, high = min(values), statistics.median(values), max(values)
     return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+
+
+def rounds(name: str) -> Iterable[int]:
+    return tqdm(range(ROUNDS), desc=name, unit="round", leave=False)
 
 
 def table(*rows: Iterable[object]) -> None:
@@ -125,7 +130,7 @@ def epochs(folder: Path) -> list[float]:
         multiply = products(ours, x[:batch_size])
         times = []
         options = {"epochs": 1, "batch_size": batch_size, "seed": 0, "progress": False}
-        for _ in range(ROUNDS):
+        for _ in rounds(name):
             times.append(
                 [
                     seconds(usual_epoch, loader, usual, optimizer),
@@ -142,10 +147,10 @@ def epochs(folder: Path) -> list[float]:
 
 
 def target(usual_epochs: list[float], aim: float = 87.65, n_epochs: int = 5) -> None:
-    """Until the published loss is reached, evaluation included; against ten usual epochs."""
+    """Training until the published loss is reached, against ten usual epochs."""
     train, test = (vh.binarize(vh.load_mnist(train=part)[0]) for part in (True, False))
     usual, times, losses = 10 * statistics.median(usual_epochs), [], []
-    for seed in range(ROUNDS):
+    for seed in rounds("to the target"):
         torch.manual_seed(seed)
         model = vh.VAE()
         options = {"epochs": n_epochs, "lr": 5e-3, "seed": seed, "progress": False}
@@ -182,7 +187,7 @@ def growth() -> None:
         options = {"epochs": 1, "batch_size": batch_size, "seed": 0, "progress": False}
         return seconds(vh.fit, model, x, **options)
 
-    times = [[epoch(*s) for s in (("", 0), *settings)] for _ in range(ROUNDS)]
+    times = [[epoch(*s) for s in (("", 0), *settings)] for _ in rounds("growth")]
     torch.set_num_threads(cores)
     columns = list(zip(*times))
     usual = columns[0]
@@ -210,7 +215,8 @@ def shares(n: int = 8) -> None:
 
 
 def main() -> None:
-    print("Median (smallest to largest) of", ROUNDS, "rounds.\n")
+    print("# Speed\n\nMade by `make bench`: median (smallest to largest) of", ROUNDS, "rounds,")
+    print(f"{torch.get_num_threads()} threads, PyTorch {torch.__version__}.\n")
     with tempfile.TemporaryDirectory() as folder:
         write_raw_mnist(Path(folder))
         usual_epochs = epochs(Path(folder))

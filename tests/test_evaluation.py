@@ -123,10 +123,12 @@ def test_evaluate_is_the_mean_of_the_loss_terms_whatever_the_batches(tiny, every
     with torch.no_grad():
         nll, kl = tiny.loss_terms(every_image)
     got = evaluate(tiny, every_image, beta=3.0, seed=0)
-    assert got.nll == pytest.approx(nll.mean().item())
-    assert got.kl == pytest.approx(kl.mean().item())
+    assert got.nll == pytest.approx(nll.mean().item(), rel=1e-12)
+    assert got.kl == pytest.approx(kl.mean().item(), rel=1e-12)
     assert got.loss == pytest.approx(got.nll + 3 * got.kl)
-    assert evaluate(tiny, every_image, batch_size=3).kl == pytest.approx(got.kl)
+    assert evaluate(tiny, every_image, batch_size=3).kl == pytest.approx(got.kl, rel=1e-12)
+    with pytest.raises(ValueError, match=r"^batch_size must be a whole number"):
+        evaluate(tiny, every_image, batch_size=0)
 
 
 @pytest.mark.parametrize("function", [evaluate, lambda m, x: importance_weighted_nll(m, x, 2)])
