@@ -18,6 +18,7 @@ REASONS = {
     r"zip\(\*parts, ": "a precaution: the lists are equally long by construction",
     r"usedforsecurity|md5\(raw, \)": "differs on machines that forbid MD5 only",
     r"look_every": "differs on a GPU only: on the CPU, every step's loss is looked at",
+    r"2 if patience is None": "it stands for patience in a check that any count passes",
     r"<= 1e-6": "no two codes meet at exactly this sine",
 }
 

@@ -89,6 +89,13 @@ def test_history_adds_up(images):
     assert (history.best_epoch, history.note, history.interrupted) == (None, "", False)
 
 
+def test_by_default_the_loss_is_the_negative_elbo(images):
+    history = quick(make(), images[:128], images[:128])
+    for part in ("train", "test"):
+        loss, nll, kl = (getattr(history, f"{part}_{n}") for n in ("loss", "nll", "kl"))
+        assert loss == pytest.approx([a + b for a, b in zip(nll, kl, strict=True)])
+
+
 def test_training_figures_are_means_over_images_not_batches(images):
     """The last batch is shorter; an untrained step size shows the plain mean."""
     model = make(Autoencoder)
