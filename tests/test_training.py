@@ -96,6 +96,20 @@ def test_by_default_the_loss_is_the_negative_elbo(images):
         assert loss == pytest.approx([a + b for a, b in zip(nll, kl, strict=True)])
 
 
+def test_the_device_asked_for_is_the_one(images, monkeypatch):
+    """No GPU is needed to see where the model is sent."""
+
+    def to(device):
+        raise RuntimeError(f"sent to {device}")
+
+    model = make()
+    monkeypatch.setattr(model, "to", to)
+    with pytest.raises(RuntimeError, match="sent to cuda:3"):
+        fit(model, images, device="cuda:3", progress=False)
+    with pytest.raises(RuntimeError, match="sent to cpu"):
+        fit(model, images, progress=False)
+
+
 def test_training_figures_are_means_over_images_not_batches(images):
     """The last batch is shorter; an untrained step size shows the plain mean."""
     model = make(Autoencoder)
