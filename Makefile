@@ -33,7 +33,7 @@ lint: $(READY)  ## style and types only
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(READY)  ## speed, side by side, as ratios (about 25 minutes)
+bench: $(READY)  ## speed, side by side, as ratios (about 35 minutes)
 	$(BIN)/python tests/bench_training.py
 	$(BIN)/python tests/bench_product.py
 

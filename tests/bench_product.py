@@ -14,7 +14,7 @@ import torch
 import torchvision
 from bench_training import rounds, seconds, spread, table
 from conftest import write_raw_mnist
-from run_notebooks import execute
+from run_notebooks import execute, notebooks_named
 from tqdm import tqdm
 
 import vae_helpers as vh
@@ -86,9 +86,7 @@ def cell_seconds(cell: nbformat.NotebookNode) -> float:
 
 def notebooks(names: list[str]) -> None:
     rows = []
-    paths = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
-    paths = [p for p in paths if not names or any(name in p.stem for name in names)]
-    for path in tqdm(paths, desc="notebooks", leave=False):
+    for path in tqdm(notebooks_named(names), desc="notebooks", leave=False):
         cells = execute(path).cells
         times = sorted(((cell_seconds(c), i) for i, c in enumerate(cells, start=1)), reverse=True)
         total = sum(t for t, _ in times)

@@ -143,10 +143,8 @@ def epochs(folder: Path) -> list[float]:
         rows.append([name, *columns, spread(t[1] / t[0] for t in times)])
         rows[-1].append(spread(t[1] / t[2] for t in times))
     table(*rows)
-    print(
-        "Beyond the products, an epoch of fit draws batches, adds biases, computes ReLUs, the two"
-    )
-    print("loss terms and their gradients, and takes Adam's step: many small operations.\n")
+    print("Beyond the products, an epoch of fit draws batches, adds biases, computes ReLUs, the")
+    print("two loss terms and their gradients, and takes Adam's step: many small operations.\n")
     return first
 
 

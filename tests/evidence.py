@@ -22,6 +22,7 @@ from typing import NamedTuple
 import nbformat
 from breaks import BREAKS
 from nbclient import NotebookClient
+from run_notebooks import notebooks_named
 from tqdm import tqdm
 
 ROOT = Path(__file__).parents[1]
@@ -226,8 +227,7 @@ def main() -> int:
     options = parser.parse_args()
     RUNS.mkdir(parents=True, exist_ok=True)
     os.environ["OMP_NUM_THREADS"] = "1"  # one notebook a core
-    paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    paths = [p for p in paths if not options.names or any(n in p.stem for n in options.names)]
+    paths = notebooks_named(options.names)
     seeds = list(range(options.seeds))
     todo = [(path, 0, fault) for path in paths for fault in BREAKS[path.stem]]
     todo += [(path, seed, "") for seed in seeds for path in paths]

@@ -152,14 +152,19 @@ def update_readme(paths: list[Path]) -> None:
         (ROOT / "notebooks" / "overview.png").write_bytes(picture)
 
 
+def notebooks_named(names: list[str]) -> list[Path]:
+    """The notebooks whose names contain one of these, in order; all of them if there are none."""
+    paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    return [p for p in paths if not names or any(name in p.stem for name in names)]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="notebooks (part of the name); default: all")
     parser.add_argument("--in-place", action="store_true", help="store the outputs, too")
     options = parser.parse_args()
     BUILD.mkdir(exist_ok=True)
-    paths = sorted((ROOT / "notebooks").glob("*.ipynb"))
-    paths = [p for p in paths if not options.names or any(n in p.stem for n in options.names)]
+    paths = notebooks_named(options.names)
     failed = False
     for path in paths:
         print(f"{path.name} ...", end=" ", flush=True)
@@ -178,7 +183,7 @@ def main() -> int:
             nbformat.write(notebook, path)
         print(f"{time.perf_counter() - start:.0f} s, build/{path.stem}.html", flush=True)
     if options.in_place:
-        update_readme(sorted((ROOT / "notebooks").glob("*.ipynb")))
+        update_readme(notebooks_named([]))
     return 1 if failed or not paths else 0
 
 

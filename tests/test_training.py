@@ -78,22 +78,16 @@ def test_watching_changes_nothing(images):
     assert torch.equal(weights(watched), weights(plain))
 
 
-def test_history_adds_up(images):
-    history = quick(make(), images, images, beta=2.0, epochs=3)
+@pytest.mark.parametrize(("options", "beta"), [({"beta": 2.0}, 2), ({}, 1)])
+def test_history_adds_up(images, options, beta):
+    history = quick(make(), images, images, **options, epochs=3)
     assert len(history) == 3
     for part in ("train", "test"):
         loss, nll, kl = (getattr(history, f"{part}_{n}") for n in ("loss", "nll", "kl"))
-        assert loss == pytest.approx([a + 2 * b for a, b in zip(nll, kl, strict=True)])
+        assert loss == pytest.approx([a + beta * b for a, b in zip(nll, kl, strict=True)])
     assert all(s > 0 for s in history.seconds)
     assert history.validation_loss == []
     assert (history.best_epoch, history.note, history.interrupted) == (None, "", False)
-
-
-def test_by_default_the_loss_is_the_negative_elbo(images):
-    history = quick(make(), images[:128], images[:128])
-    for part in ("train", "test"):
-        loss, nll, kl = (getattr(history, f"{part}_{n}") for n in ("loss", "nll", "kl"))
-        assert loss == pytest.approx([a + b for a, b in zip(nll, kl, strict=True)])
 
 
 def test_the_device_asked_for_is_the_one(images, monkeypatch):
