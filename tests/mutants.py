@@ -67,7 +67,7 @@ def main() -> int:
             "|---|---|---|---|",
             *rows,
             "",
-            "The survivors, and why nothing but a look at the source can tell them apart:",
+            "The survivors, and why no test on a CPU notices them:",
             "",
             "| module | original | mutant | reason |",
             "|---|---|---|---|",
