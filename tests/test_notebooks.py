@@ -1,5 +1,6 @@
 """The form of the notebooks as committed; nbval checks their outputs."""
 
+import ast
 import html
 import json
 import re
@@ -13,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
+import evidence  # noqa: E402
 import run_notebooks  # noqa: E402
 
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -193,3 +195,17 @@ def test_readme_quotes_the_notebooks():
     assert rows
     for row in rows:
         assert row in readme, "run `make notebooks`, which brings the README up to date"
+
+
+def test_every_claim_has_its_evidence():
+    """With these very limits: over ten seeds none fails, and a break makes each one fail."""
+    rows = json.loads((ROOT / "tests" / "evidence.json").read_text(encoding="utf-8"))
+    shown = {(row["notebook"], ast.unparse(ast.parse(row["claim"]))) for row in rows}
+    claimed = {(p.stem, claim.text) for p in PATHS for claim in evidence.sources(p)[1].values()}
+    assert shown == claimed, "a claim was changed: run `make evidence`"
+    for row in rows:
+        assert len(row["values"]) == 10, row
+        assert row["worst"][0] > 0, row
+        assert row["noticed"], row
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"all {len(rows)} comparisons of the checkpoints" in readme
