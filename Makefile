@@ -17,7 +17,7 @@ help:  ## this list
 setup: $(READY)  ## build .venv with the tested versions of everything
 
 run: $(READY)  ## execute the notebooks top to bottom; pages and GIFs go to build/
-	$(BIN)/python tests/run_notebooks.py
+	$(BIN)/python tools/run_notebooks.py
 
 test: $(READY)  ## style, types, unit tests, and every notebook against its stored outputs
 	$(BIN)/python -m pytest
@@ -26,7 +26,7 @@ lab: $(READY)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
 student: $(READY)  ## copies of the notebooks without solutions and outputs go to build/student/
-	$(BIN)/python tests/student_edition.py
+	$(BIN)/python tools/student_edition.py
 
 lint: $(READY)  ## style and types only
 	$(BIN)/ruff check .
@@ -34,8 +34,8 @@ lint: $(READY)  ## style and types only
 	$(BIN)/mypy
 
 bench: $(READY)  ## speed, side by side, as ratios (about 35 minutes)
-	$(BIN)/python tests/bench_training.py
-	$(BIN)/python tests/bench_product.py
+	$(BIN)/python tools/evidence/bench_training.py
+	$(BIN)/python tools/evidence/bench_product.py
 
 coverage: $(READY)  ## which lines and branches of the package the unit tests run; at least 95%
 	mkdir -p build
@@ -46,19 +46,19 @@ mutants: $(READY)  ## do the unit tests notice small changes of the package? at 
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[mutants]'
 	mkdir -p build
 	OMP_NUM_THREADS=1 $(BIN)/python -m mutmut run --max-children 2 > build/mutants.log
-	$(BIN)/python tests/mutants.py
+	$(BIN)/python tools/evidence/mutants.py
 
 evidence: $(READY)  ## every claim over ten seeds, and broken on purpose (hours; goes on where it stopped)
-	$(BIN)/python tests/evidence.py
+	$(BIN)/python tools/evidence/evidence.py
 
 oldest:  ## unit tests with the oldest versions that pyproject.toml admits, in build/oldest
 	$(PYTHON) -m venv --clear build/oldest
-	$(PYTHON) tests/oldest_versions.py > build/oldest/constraints.txt
+	$(PYTHON) tools/evidence/oldest_versions.py > build/oldest/constraints.txt
 	build/oldest/bin/python -m pip install --quiet -c build/oldest/constraints.txt -e '.[test]'
 	build/oldest/bin/python -m pytest -o addopts= -W default $(UNIT_TESTS)
 
 notebooks: $(READY)  ## for maintainers: re-run the notebooks and store the new outputs in place
-	$(BIN)/python tests/run_notebooks.py --in-place
+	$(BIN)/python tools/run_notebooks.py --in-place
 
 clean:  ## remove everything that was built, .venv too
 	rm -rf $(VENV) build mutants .pytest_cache .ruff_cache .mypy_cache .hypothesis *.egg-info

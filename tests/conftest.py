@@ -1,4 +1,3 @@
-import lzma
 import os
 import runpy
 from pathlib import Path
@@ -7,8 +6,9 @@ import hypothesis
 import matplotlib
 import pytest
 import torch
+from workers import environment, n_workers
 
-from vae_helpers import binarize, data, load_mnist
+from vae_helpers import binarize, load_mnist
 
 matplotlib.use("agg")
 # A first call may take seconds on a busy machine; no test asserts how long something takes.
@@ -23,13 +23,14 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 
 
-def write_raw_mnist(root: Path) -> None:
-    """Write the shipped MNIST files to where torchvision wants to find them."""
-    folder = root / "MNIST" / "raw"
-    folder.mkdir(parents=True)
-    for path in data.DATASETS.glob("mnist-*.xz"):
-        name = path.stem.removeprefix("mnist-")
-        (folder / name).write_bytes(lzma.decompress(path.read_bytes()))
+def pytest_xdist_auto_num_workers(config):
+    return n_workers()
+
+
+def pytest_configure(config):
+    """The workers, and the kernels that they start, share the cores."""
+    if config.getoption("numprocesses", None):  # false in the workers themselves
+        os.environ.update(environment(config.getoption("numprocesses")))
 
 
 @pytest.fixture(scope="session")

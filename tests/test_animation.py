@@ -144,13 +144,25 @@ def test_refuses_arguments(tmp_path, bad):
         write_gif(torch.rand(2, 4, 4), tmp_path / "a.gif", **bad)
 
 
-def test_show_gif_carries_its_alternative_text(tmp_path, monkeypatch):
+def test_show_gif_carries_its_title(tmp_path, monkeypatch):
     path = write_gif(torch.rand(2, 4, 4), tmp_path / "a.gif")
     shown = []
     monkeypatch.setattr(IPython.display, "display", shown.append)
-    show_gif(path, "Two frames of noise.")
+    show_gif(path, "Two frames of noise")
     data, metadata = shown[0]._repr_mimebundle_()
     assert set(data) == {"image/gif"}
-    assert metadata["image/gif"]["alt"] == "Two frames of noise."
-    with pytest.raises(ValueError, match="alt must say"):
+    assert metadata["image/gif"]["alt"] == "Two frames of noise"
+    with pytest.raises(ValueError, match="title must say"):
         show_gif(path, " ")
+
+
+def test_frames_may_come_one_by_one(tmp_path):
+    frames = torch.rand(4, 5, 6)
+    from_list = write_gif(list(frames), tmp_path / "a.gif").read_bytes()
+    assert write_gif((frame for frame in frames), tmp_path / "b.gif").read_bytes() == from_list
+
+
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(IsADirectoryError, match=r"^path .* is a folder: name a file in it"):
+        write_gif(torch.rand(2, 4, 4), tmp_path)
+    assert not list(tmp_path.iterdir())

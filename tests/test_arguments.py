@@ -9,6 +9,7 @@ import re
 import pytest
 import torch
 from torch import Tensor
+from torch.utils.data import TensorDataset
 
 import vae_helpers as vh
 
@@ -16,7 +17,7 @@ torch.manual_seed(0)
 IMAGES, CODES, LABELS = torch.rand(8, 1, 28, 28).round(), torch.randn(8, 2), torch.arange(8) % 3
 MODEL = vh.VAE(hidden_dims=(16,), latent_dim=2)
 HISTORY = vh.History()
-HISTORY.add("train", 3.0, 2.0, 1.0)
+HISTORY.add("train", 1.0, 2.0, 1.0)
 GRID = vh.uniform_grid(3)
 # function -> arguments that it takes; each is spoilt in turn
 GOOD = {
@@ -159,3 +160,26 @@ def test_two_devices_are_named(function):
     number = {"n": 3} if function == "lerp" else {}
     with pytest.raises(ValueError, match=f"{second} is on cuda:0, {first} on cpu: move"):
         getattr(vh, function)(**there, **number)
+
+
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        (IMAGES.numpy(), "torch.from_numpy(x).float()"),
+        ((255 * IMAGES.numpy()).astype("uint8"), "torch.from_numpy(x).float() / 255"),
+        (vh.batches(IMAGES, LABELS, batch_size=3), "torch.cat([batch[0] for batch in x])"),
+        (TensorDataset(IMAGES, LABELS), "torch.stack([item[0] for item in x])"),
+        (list(IMAGES), "torch.stack(x)"),
+    ],
+)
+@pytest.mark.parametrize("function", [vh.evaluate, vh.fit, vh.anomaly_scores, vh.active_units])
+def test_the_error_gives_the_line_that_converts(function, value, line):
+    """And the line is right: what it makes of the value is taken."""
+    with pytest.raises(TypeError, match="convert it with") as error:
+        function(MODEL, value)
+    name = str(error.value).split()[0]  # x or train
+    assert str(error.value).endswith(
+        line.replace("(x)", f"({name})").replace("in x]", f"in {name}]")
+    )
+    converted = eval(line, {"torch": torch, "x": value})
+    torch.testing.assert_close(converted, IMAGES)

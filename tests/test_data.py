@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 import torchvision
-from conftest import write_raw_mnist
+from raw_mnist import write_raw_mnist
 
 from vae_helpers import (
     batches,

@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import vae_helpers as vh
 from vae_helpers import (
     VAE,
     Autoencoder,
@@ -133,7 +134,7 @@ def test_evaluate_is_the_mean_of_the_loss_terms_whatever_the_batches(tiny, every
 
 @pytest.mark.parametrize("function", [evaluate, lambda m, x: importance_weighted_nll(m, x, 2)])
 def test_evaluation_leaves_random_state_and_mode_alone(function):
-    model, x = ConvVAE().train(), torch.rand(4, 1, 28, 28)
+    model, x = ConvVAE().train(), torch.rand(4, 1, 28, 28).round()
     weights = {k: v.clone() for k, v in model.state_dict().items()}
     before = torch.get_rng_state()
     function(model, x)
@@ -194,7 +195,7 @@ class Watched(torch.Tensor):
 )
 def test_images_go_where_the_model_is(function):
     Watched.moves.clear()
-    function(VAE(hidden_dims=(4,)), torch.rand(3, 1, 28, 28).as_subclass(Watched))
+    function(VAE(hidden_dims=(4,)), torch.rand(3, 1, 28, 28).round().as_subclass(Watched))
     assert Watched.moves == [torch.device("cpu")]
 
 
@@ -221,7 +222,14 @@ def test_bad_images_are_named(function, x, words):
 @pytest.mark.parametrize("n_samples", [0, -1, 2.5, True, None])
 def test_bad_numbers_of_samples_are_named(n_samples):
     with pytest.raises(ValueError, match="n_samples must be a whole number"):
-        importance_weighted_nll(VAE(), torch.rand(2, 1, 28, 28), n_samples)
+        importance_weighted_nll(VAE(), torch.rand(2, 1, 28, 28).round(), n_samples)
+
+
+def test_grey_values_have_no_bernoulli_likelihood():
+    x = torch.rand(2, 1, 28, 28).round()
+    x[1, 0, 3, 3] = 0.5
+    with pytest.raises(ValueError, match=r"^x holds grey values.*binarize\(x\)"):
+        importance_weighted_nll(VAE(), x, 2)
 
 
 def test_evaluate_works_for_the_autoencoder():
@@ -229,3 +237,56 @@ def test_evaluate_works_for_the_autoencoder():
     got = evaluate(model, x)
     assert got.kl == 0
     assert got.loss == got.nll > 0
+
+
+class NoWeights(torch.nn.Module):
+    """Calls every pixel a fair coin."""
+
+    image_shape = (1, 4, 4)
+
+    def encode(self, x):
+        return torch.zeros(len(x), 2), torch.zeros(len(x), 2)
+
+    def reparameterize(self, mu, logvar):
+        return mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
+
+    def decode(self, z):
+        return torch.zeros(len(z), *self.image_shape)
+
+    def loss_terms(self, x):
+        mu, logvar = self.encode(x)
+        x_logits = self.decode(self.reparameterize(mu, logvar))
+        return vh.bernoulli_nll(x_logits, x), vh.kl_divergence(mu, logvar)
+
+
+def test_a_model_without_weights_is_evaluated():
+    model, x = NoWeights(), torch.rand(3, 1, 4, 4).round()
+    assert evaluate(model, x) == pytest.approx((16 * math.log(2), 16 * math.log(2), 0))
+    assert importance_weighted_nll(model, x, 3).tolist() == pytest.approx([16 * math.log(2)] * 3)
+    assert active_units(model, x).tolist() == [False, False]
+    assert anomaly_scores(model, x).neg_elbo.tolist() == pytest.approx([16 * math.log(2)] * 3)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda model, x: evaluate(model, x),
+        lambda model, x: importance_weighted_nll(model, x, 2),
+        lambda model, x: active_units(model, x),
+        lambda model, x: anomaly_scores(model, x),
+        lambda model, x: fit(model, x, epochs=1, seed=0, progress=False).train_loss,
+        lambda model, x: vh.AnomalyDetector(model, 2).fit(x).score(x),
+        lambda model, x: vh.latent_explorer(model),
+    ],
+)
+def test_compiled_models_work_everywhere(use):
+    """Of a compiled model one cannot ask whether it is true: it has no length."""
+    x = torch.rand(40, 1, 28, 28).round()
+
+    def made():
+        torch.manual_seed(0)
+        return VAE(hidden_dims=(4,), latent_dim=2)
+
+    plain, compiled = use(made(), x), use(torch.compile(made(), backend="eager"), x)
+    if not hasattr(plain, "children"):  # a widget
+        torch.testing.assert_close(compiled, plain)

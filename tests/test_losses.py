@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 from torch.distributions import Bernoulli, Independent, Normal
@@ -86,6 +87,27 @@ def test_bernoulli_nll_survives_extreme_logits():
     nll.sum().backward()
     assert nll.tolist() == [200, 200]
     assert x_logits.grad.flatten().tolist() == [1, -1]
+
+
+@pytest.mark.parametrize("x", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("a", [0.0, 1e-30, 1e-6, 0.01, 1, 16, 20, 1000])
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_bernoulli_nll_in_float32_is_that_of_float64(sign, a, x):
+    """Value and gradient, within what rounding costs; at a = 0 as well, where |a| has a corner."""
+    results = []
+    for dtype in (torch.float32, torch.float64):
+        x_logits = torch.tensor([[sign * a]], dtype=dtype, requires_grad=True)
+        target = torch.tensor([[x]], dtype=dtype)
+        if dtype == torch.float32:
+            nll = bernoulli_nll(x_logits, target)
+        else:
+            nll = F.binary_cross_entropy_with_logits(x_logits, target, reduction="none").sum(dim=1)
+        nll.sum().backward()
+        results.append((nll.double().item(), x_logits.grad.double().item()))
+    (value, slope), (exact_value, exact_slope) = results
+    assert value == pytest.approx(exact_value, rel=3e-7, abs=1.2e-7)
+    assert slope == pytest.approx(exact_slope, rel=3e-7, abs=6e-8)
+    assert value >= 0
 
 
 def test_squared_error():

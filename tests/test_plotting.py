@@ -98,8 +98,8 @@ def test_curves_take_values_or_pairs():
 def test_history_has_a_panel_a_part():
     history = History()
     for i in range(3):
-        history.add("train", 3.0 + i, 2.0, 1.0)
-        history.add("test", 4.0 + i, 3.0, 1.0)
+        history.add("train", 1.0, 2.0 + i, 1.0)
+        history.add("test", 1.0, 3.0 + i, 1.0)
     figure = plot_history({"a": history, "b": history})
     assert [len(ax.lines) for ax in figure.axes] == [4, 4, 4]
     assert figure.axes[0].lines[1].get_ydata().tolist() == [4, 5, 6]
@@ -115,12 +115,12 @@ def test_bars_hold_what_they_were_given():
     assert len({patch.get_hatch() for patch in ax.patches}) == 2
 
 
-def test_show_gives_an_800_pixel_png_with_alternative_text(monkeypatch):
+def test_show_gives_an_800_pixel_png_with_its_title(monkeypatch):
     shown = []
     monkeypatch.setattr(IPython.display, "display", shown.append)
-    show(plot_curves({"a": [1, 2]}, "x", "y"), "A line that rises from one to two.")
+    show(plot_curves({"a": [1, 2]}, "x", "y"), "Two numbers, by number")
     data, metadata = shown[0]._repr_mimebundle_()
-    assert metadata["image/png"]["alt"] == "A line that rises from one to two."
+    assert metadata["image/png"]["alt"] == "Two numbers, by number"
     import base64
     import io
 
@@ -130,7 +130,7 @@ def test_show_gives_an_800_pixel_png_with_alternative_text(monkeypatch):
 
 
 def test_show_refuses_blank_text():
-    with pytest.raises(ValueError, match="alt"):
+    with pytest.raises(ValueError, match="title must say what is drawn"):
         show(plot_curves({"a": [1, 2]}, "x", "y"), "  ")
 
 
@@ -169,8 +169,8 @@ def some_of_every_kind():
     images, grid, codes = torch.rand(16, 1, 4, 4), uniform_grid(4), torch.randn(16, 2)
     labels, history = torch.arange(16) % 3, History()
     for part in ("train", "test"):
-        history.add(part, 3.0, 2.0, 1.0)
-        history.add(part, 2.0, 1.0, 1.0)
+        history.add(part, 1.0, 2.0, 1.0)
+        history.add(part, 1.0, 1.0, 1.0)
     return {
         "images": plot_images({"a": images, "b": images}),
         "grid": plot_image_grid({"title": (images, grid)}, labels),
@@ -218,7 +218,48 @@ def test_ellipses_have_their_half_axes():
     assert (tuple(ellipse.center), ellipse.width, ellipse.height) == ((1.0, 2.0), 1.0, 0.5)
 
 
-def test_tiles_are_a_frame():
-    frame = tile_images(torch.ones(6, 1, 4, 4), columns=3)
-    assert frame.shape == (2 * 5 + 1, 3 * 5 + 1)
-    assert frame[1:5, 1:5].min() == 1
+@pytest.mark.parametrize("channels", [1, 3])
+def test_tiles_are_a_frame(channels):
+    images = torch.rand(6, channels, 4, 3)
+    frame = tile_images(images, columns=3)
+    assert frame.shape == (2 * 5 + 1, 3 * 4 + 1) + (3,) * (channels == 3)
+    for i, image in enumerate(images):
+        row, column = divmod(i, 3)
+        tile = frame[5 * row + 1 : 5 * row + 5, 4 * column + 1 : 4 * column + 4]
+        assert torch.equal(tile, image[0] if channels == 1 else image.permute(1, 2, 0))
+    assert (frame[0] == 0.5).all()
+
+
+def test_tiles_of_two_channels_are_refused():
+    with pytest.raises(ValueError, match=r"images must have 1 channel .* got 2: choose"):
+        tile_images(torch.rand(3, 2, 4, 4), columns=3)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (4, 9), (9, 4)])
+def test_images_in_colour_and_of_any_shape_are_drawn_as_they_are(shape):
+    colour, grey = torch.rand(5, 3, *shape), torch.rand(5, 1, *shape)
+    (ax,) = plot_images({"colour": colour, "grey": grey}).axes
+    picture = ax.images[0].get_array()
+    height, width = shape
+    assert picture.shape == (2 * (height + 1) + 1, 5 * (width + 1) + 1, 3)
+    assert np.array_equal(picture[1 : height + 1, 1 : width + 1], colour[0].permute(1, 2, 0))
+    below = picture[height + 2 : 2 * height + 2, 1 : width + 1]
+    assert np.array_equal(below, grey[0].permute(1, 2, 0).expand(-1, -1, 3))
+    assert ax.get_yticks().tolist() == [(height + 1) * 0.5, (height + 1) * 1.5]
+
+
+def test_rows_of_different_shapes_are_refused():
+    rows = {"a": torch.rand(3, 1, 4, 4), "b": torch.rand(3, 1, 5, 4)}
+    with pytest.raises(ValueError, match=r"got \(n, H, W\) = \(3, 4, 4\) for 'a', \(3, 5, 4\) for"):
+        plot_images(rows)
+
+
+def test_a_grid_in_colour_has_its_ticks_in_the_middle_of_the_tiles():
+    images, grid = torch.rand(9, 3, 6, 4), uniform_grid(3)
+    (ax,) = plot_image_grid({"": (images, grid)}, torch.arange(9) // 3).axes
+    assert ax.images[0].get_array().shape == (3 * 7 + 1, 3 * 5 + 1, 3)
+    assert ax.get_xticks().tolist() == [2.5, 7.5, 12.5]
+    assert ax.get_yticks().tolist() == [3.5, 10.5, 17.5]
+    lines = {tuple(line.get_ydata()) for line in ax.lines}
+    assert lines == {(7, 7), (14, 14)}  # the classes change from row to row
+    assert {t.get_text() for t in ax.texts} == {"0", "1", "2"}

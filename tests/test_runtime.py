@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from vae_helpers import pick_device, seed_everything
-from vae_helpers.runtime import forked_rng
+from vae_helpers.runtime import device_of, forked_rng, matmul_precision
 
 
 def draws():
@@ -59,3 +59,20 @@ def test_smoke_follows_the_environment(value, expected):
     env = {**os.environ, "VAE_SMOKE": value}
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
     assert done.stdout.strip() == str(expected)
+
+
+def test_device_of_looks_at_weights_then_buffers_then_says_cpu():
+    module = torch.nn.Module()
+    assert device_of(module) == torch.device("cpu")
+    module.register_buffer("mean", torch.zeros(2, device="meta"))
+    assert device_of(module) == torch.device("meta")
+    module.weight = torch.nn.Parameter(torch.zeros(2))
+    assert device_of(module) == torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", ["medium", "high", "highest", None])
+def test_matmul_precision_holds_for_a_block_alone(name):
+    before = torch.get_float32_matmul_precision()
+    with matmul_precision(name):
+        assert torch.get_float32_matmul_precision() == (name or before)
+    assert torch.get_float32_matmul_precision() == before

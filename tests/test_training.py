@@ -4,6 +4,7 @@ import re
 import signal
 import threading
 import time
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -388,6 +389,7 @@ def test_a_loss_that_is_not_finite_stops_at_once(images):
         ({"callback_every": 0}, "a whole number, 1 or more, got 0"),
         ({"validation_fraction": 1.0}, "within (0, 1), got 1.0"),
         ({"validation_fraction": 0}, "within (0, 1), got 0"),
+        ({"precision": "low"}, "'medium' or 'high' or 'highest', got 'low'"),
     ],
 )
 def test_bad_arguments_raise_before_the_first_step(images, arguments, words):
@@ -429,8 +431,8 @@ def test_early_stopping_needs_two_images(images):
 
 def test_history_shows_itself_as_a_table():
     history = History()
-    history.add("train", 10.0, 8.0, 2.0)
-    history.add("test", 11.0, 8.5, 2.5)
+    history.add("train", 1.0, 8.0, 2.0)
+    history.add("test", 1.0, 8.5, 2.5)
     history.seconds.append(1.25)
     lines = repr(history).splitlines()
     assert len(lines) == 2
@@ -472,3 +474,121 @@ def test_grey_values_train_as_well(mnist):
     grey = mnist[0][:256] * 0.7
     assert math.isfinite(quick(make(), grey).train_loss[-1])
     assert not torch.equal(binarize(grey), grey)
+
+
+class Watching(VAE):
+    """Notes the precision of matrix products in its passes, by mode."""
+
+    def __init__(self, third_step=lambda: None):
+        super().__init__(hidden_dims=(4,), latent_dim=1)
+        self.seen, self.third_step = {True: [], False: []}, third_step
+
+    def loss_terms(self, x):
+        self.seen[self.training].append(torch.get_float32_matmul_precision())
+        if len(self.seen[True]) == 3:
+            self.third_step()
+        return super().loss_terms(x)
+
+
+@pytest.fixture(params=["highest", "high"])
+def callers_precision(request):
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(request.param)
+    yield request.param
+    torch.set_float32_matmul_precision(before)
+
+
+@pytest.mark.parametrize(
+    ("options", "within"),
+    [({}, "medium"), ({"precision": "highest"}, "highest"), ({"precision": "high"}, "high")],
+)
+def test_only_the_training_steps_have_another_precision(images, callers_precision, options, within):
+    """Early stopping, evaluation and the callback have the caller's."""
+    called, model = [], Watching()
+
+    def callback(step, model):
+        called.append(torch.get_float32_matmul_precision())
+
+    quick(model, images, images, patience=2, callback=callback, callback_every=1, **options)
+    assert set(model.seen[True]) == {within}
+    assert len(model.seen[True]) == 10
+    assert set(model.seen[False]) == set(called) == {callers_precision}
+    assert torch.get_float32_matmul_precision() == callers_precision
+
+
+def ctrl_c(times):
+    for _ in range(times):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("third_step", "error"),
+    [
+        (lambda: ctrl_c(1), None),
+        (lambda: ctrl_c(2), KeyboardInterrupt),
+        (lambda: 1 / 0, ZeroDivisionError),
+    ],
+)
+def test_the_callers_precision_survives_whatever_happens(
+    images, callers_precision, third_step, error
+):
+    model = Watching(third_step)
+    with nullcontext() if error is None else pytest.raises(error):
+        assert quick(model, images).interrupted
+    assert len(model.seen[True]) == 3
+    assert torch.get_float32_matmul_precision() == callers_precision
+
+
+def test_precision_set_for_single_backends_is_left_alone(images):
+    """PyTorch refuses to mix its older switch with its newer ones, so `fit` keeps off then."""
+    matmul = getattr(torch.backends.mkldnn, "matmul", None)
+    if not hasattr(matmul, "fp32_precision"):
+        pytest.skip("this PyTorch has no newer switches")
+    before = matmul.fp32_precision
+    matmul.fp32_precision = "bf16"
+    try:
+        quick(make(hidden_dims=(4,)), images)
+        assert matmul.fp32_precision == "bf16"
+    finally:
+        matmul.fp32_precision = before
+
+
+@pytest.mark.parametrize("model", [torch.nn.Identity(), VAE().requires_grad_(False)])
+def test_a_model_without_weights_to_train_is_refused(images, model):
+    with pytest.raises(ValueError, match=r"^model has no weights to train.*requires_grad_\(True\)"):
+        quick(model, images)
+
+
+def test_some_weights_may_be_frozen(images):
+    model = make()
+    model.encoder.requires_grad_(False)
+    before = weights(model.encoder), weights(model.decoder)
+    quick(model, images, epochs=1)
+    assert torch.equal(weights(model.encoder), before[0])
+    assert not torch.equal(weights(model.decoder), before[1])
+
+
+def test_a_loss_that_no_weight_can_change_is_refused(images):
+    class Detached(VAE):
+        def loss_terms(self, x):
+            return tuple(term.detach() for term in super().loss_terms(x))
+
+    words = r"^the loss does not depend on any weight that is to be trained.*detach"
+    with pytest.raises(ValueError, match=words):
+        quick(make(Detached), images)
+
+
+def test_training_works_where_gradients_are_switched_off(images):
+    one, two = make(), make()
+    quick(one, images)
+    with torch.no_grad():
+        quick(two, images)
+        assert not torch.is_grad_enabled()
+    assert torch.equal(weights(one), weights(two))
+
+
+def test_float16_is_refused_and_bfloat16_is_not(images):
+    with pytest.raises(TypeError, match=r"^model is float16.*Adam: train model\.float\(\)"):
+        quick(make().half(), images.half())
+    history = quick(make().bfloat16(), images.bfloat16(), epochs=4)
+    assert history.train_loss[-1] < history.train_loss[0]

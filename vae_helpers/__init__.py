@@ -3,7 +3,6 @@
 from .animation import show_gif, write_gif
 from .anomaly import AnomalyDetector, anomaly_scores
 from .battery import make_anomalies
-from .charts import plot_bars, plot_curves, plot_histograms, plot_history, plot_table
 from .classify import class_probabilities, train_classifier
 from .data import (
     batches,
@@ -17,9 +16,19 @@ from .evaluation import Evaluation, active_units, evaluate, importance_weighted_
 from .history import History
 from .latent import inverse_cdf_grid, lerp, slerp, uniform_grid
 from .losses import bernoulli_nll, kl_divergence, negative_elbo, squared_error
-from .maps import plot_codes, plot_image_grid
 from .models import VAE, Autoencoder, ConvVAE
-from .plotting import plot_images, show, tile_images
+from .plotting import (
+    plot_bars,
+    plot_codes,
+    plot_curves,
+    plot_histograms,
+    plot_history,
+    plot_image_grid,
+    plot_images,
+    plot_table,
+    show,
+    tile_images,
+)
 from .runtime import SMOKE, pick_device, seed_everything
 from .training import fit
 from .widgets import latent_explorer

@@ -1,16 +1,15 @@
-"""GIFs: written whole or not at all, and shown with alternative text."""
+"""GIFs: written whole or not at all, and shown under a title."""
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .arguments import check_count, check_names, check_number
-from .plotting import as_array
+from .arguments import as_array, check_count, check_number
 
 
 def _as_bytes(frames: Any) -> np.ndarray:
@@ -63,12 +62,13 @@ def _encode(stack: np.ndarray, milliseconds: list[int], loop: bool) -> bytes:
 
 
 def write_gif(
-    frames: Sequence[Any], path: str | Path, fps: float = 10, *, loop: bool = True, scale: int = 1
+    frames: Iterable[Any], path: str | Path, fps: float = 10, *, loop: bool = True, scale: int = 1
 ) -> Path:
     """Write an animated GIF, whole or not at all.
 
     Args:
-        frames: tensors or arrays (H, W) or (H, W, 3), float in [0, 1] or uint8, all of a shape.
+        frames: tensors or arrays (H, W) or (H, W, 3), float in [0, 1] or uint8, all of a shape; a
+            list, a generator, or one tensor with the frames along its first dimension.
         path: of the file; its folder is made if need be.
         fps: frames a second, at most 50, since viewers slow down anything faster. GIFs count
             time in hundredths of a second; the rounding does not add up over the frames.
@@ -80,12 +80,16 @@ def write_gif(
 
     Raises:
         TypeError, ValueError: if an argument is unusable; nothing is written then.
+        IsADirectoryError: if `path` is a folder.
     """
     check_number("fps", fps, lambda v: 0 < v <= 50, "a number above 0, at most 50")
     check_count("scale", scale)
-    check_names("frames", frames)
+    if not isinstance(frames, Iterable):
+        raise TypeError(f"frames must be a sequence of pictures, got {type(frames).__name__}")
     if not isinstance(path, str | os.PathLike):
         raise TypeError(f"path must be a string or a Path, got {type(path).__name__}")
+    if Path(path).is_dir():
+        raise IsADirectoryError(f"path {path} is a folder: name a file in it, such as film.gif")
     stack = _as_bytes(frames).repeat(scale, axis=1).repeat(scale, axis=2)
     ends = np.round(np.arange(len(stack) + 1) * 100 / fps).astype(int)
     data = _encode(stack, (np.diff(ends) * 10).tolist(), loop)
@@ -103,19 +107,19 @@ def write_gif(
     return path
 
 
-def show_gif(path: str | Path, alt: str) -> None:
-    """Play a GIF in a notebook, with alternative text for readers who cannot see it.
+def show_gif(path: str | Path, title: str) -> None:
+    """Play a GIF in a notebook.
 
     Args:
         path: of the file.
-        alt: what a sighted reader would take from it, in a sentence or two.
+        title: what moves, in a few neutral words; a reader who cannot see it hears them.
 
     Raises:
-        ValueError: if `alt` is blank.
+        ValueError: if `title` is blank.
         FileNotFoundError: if there is no such file.
     """
     from IPython.display import Image, display
 
-    if not alt.strip():
-        raise ValueError("alt must say what the animation shows, got blank text")
-    display(Image(Path(path).read_bytes(), format="gif", alt=alt))
+    if not title.strip():
+        raise ValueError("title must say what is drawn, got blank text")
+    display(Image(Path(path).read_bytes(), format="gif", alt=title))

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from .arguments import check_count, check_images, check_model, check_number
-from .evaluation import evaluating
 from .losses import bernoulli_nll, kl_divergence
+from .runtime import device_of, evaluating
 
 
 class AnomalyScores(NamedTuple):
@@ -23,7 +23,7 @@ def _encode_and_score(model: Any, x: Tensor) -> tuple[Tensor, AnomalyScores]:
     """Posterior means (N, latent_dim) and scores, on the CPU; no random numbers are used."""
     check_model(model)
     check_images("x", x, model)
-    device = next(model.parameters()).device
+    device = device_of(model)
     parts = []
     with evaluating(model):
         for part in x.split(1000):

@@ -1,11 +1,13 @@
 """Checks of arguments at the edge of the package, with errors that name the remedy."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 
 def check_number(name: str, value: Any, ok: Callable[[Any], bool], what: str) -> None:
@@ -18,6 +20,12 @@ def check_number(name: str, value: Any, ok: Callable[[Any], bool], what: str) ->
 def check_count(name: str, value: Any) -> None:
     """Raise ValueError unless `value` is an int, 1 or more."""
     check_number(name, value, lambda v: isinstance(v, int) and v >= 1, "a whole number, 1 or more")
+
+
+def check_choice(name: str, value: Any, choices: Sequence[str]) -> None:
+    """Raise ValueError unless `value` is one of `choices`."""
+    if value not in choices:
+        raise ValueError(f"{name} must be {' or '.join(map(repr, choices))}, got {value!r}")
 
 
 def check_tensor(name: str, value: Any, like: tuple[str, Tensor] | None = None) -> None:
@@ -52,6 +60,13 @@ def check_model(model: Any) -> None:
         )
 
 
+def as_array(values: Tensor | Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return tensors (from any device) and sequences as NumPy arrays."""
+    if isinstance(values, Tensor) and values.is_meta:
+        raise ValueError("values are on the meta device, where tensors have no data")
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+
+
 def check_mapping(name: str, value: Any, what: str) -> None:
     """Raise unless `value` is a mapping from labels with at least one entry."""
     if not isinstance(value, Mapping):
@@ -66,6 +81,20 @@ def check_names(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a sequence, got {type(value).__name__}")
 
 
+def _remedy_for(name: str, value: Any) -> str:
+    """The line that turns what people pass instead of a tensor of images into one."""
+    if isinstance(value, np.ndarray):
+        scaled = " / 255" if value.dtype == np.uint8 else ""
+        return f"convert it with torch.from_numpy({name}).float(){scaled}"
+    if isinstance(value, DataLoader):
+        return f"convert it with torch.cat([batch[0] for batch in {name}])"
+    if isinstance(value, Dataset):
+        return f"convert it with torch.stack([item[0] for item in {name}])"
+    if isinstance(value, list | tuple) and value and isinstance(value[0], Tensor):
+        return f"convert it with torch.stack({name})"
+    return "convert it with torch.as_tensor"
+
+
 def check_images(name: str, images: Any, model: nn.Module | None = None) -> None:
     """Raise unless `images` is a non-empty float tensor (N, C, H, W), in [0, 1], fit for `model`.
 
@@ -76,7 +105,7 @@ def check_images(name: str, images: Any, model: nn.Module | None = None) -> None
     if not isinstance(images, Tensor):
         raise TypeError(
             f"{name} must be a torch.Tensor of images, got {type(images).__name__}: "
-            f"convert it with torch.as_tensor"
+            f"{_remedy_for(name, images)}"
         )
     if not images.is_floating_point():
         raise TypeError(
@@ -85,7 +114,9 @@ def check_images(name: str, images: Any, model: nn.Module | None = None) -> None
         )
     if images.is_meta:
         raise ValueError(f"{name} is on the meta device, where tensors have no data")
-    dtype = next((p.dtype for p in model.parameters()), images.dtype) if model else images.dtype
+    # `model is not None`, since the truth of a compiled model asks for a length that it has not.
+    parameters = [] if model is None else model.parameters()
+    dtype = next((p.dtype for p in parameters if p.is_floating_point()), images.dtype)
     if images.dtype != dtype:
         raise TypeError(f"{name} holds {images.dtype}, the model {dtype}: use {name}.to({dtype})")
     expected = getattr(model, "image_shape", None)

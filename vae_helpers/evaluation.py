@@ -1,16 +1,14 @@
 """How good a trained model is: losses, a tighter likelihood bound, latent units in use."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from .arguments import check_count, check_images, check_model
 from .losses import bernoulli_nll
-from .runtime import forked_rng
+from .runtime import device_of, evaluating, forked_rng
 
 
 class Evaluation(NamedTuple):
@@ -19,22 +17,6 @@ class Evaluation(NamedTuple):
     loss: float
     nll: float
     kl: float
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode without gradients for a block, then back to the mode the model was in."""
-    training = model.training
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        model.train(training)
-
-
-def _device(model: nn.Module) -> torch.device:
-    return next(model.parameters()).device
 
 
 def evaluate(
@@ -55,7 +37,7 @@ def evaluate(
     check_model(model)
     check_images("x", x, model)
     check_count("batch_size", batch_size)
-    device = _device(model)
+    device = device_of(model)
     totals = torch.zeros(2, dtype=torch.float64)
     with evaluating(model), forked_rng(seed, device):
         for part in x.split(batch_size):
@@ -84,14 +66,19 @@ def importance_weighted_nll(
         Shape (N,), on the CPU.
 
     Raises:
-        TypeError, ValueError: if `x` or `n_samples` is unusable.
+        TypeError, ValueError: if `x` or `n_samples` is unusable, or `x` is not binary.
 
     Source: Burda, Grosse & Salakhutdinov (2016), eq. 8.
     """
     check_model(model)
     check_images("x", x, model)
+    if not ((x == 0) | (x == 1)).all():
+        raise ValueError(
+            "x holds grey values, of which a Bernoulli decoder has no likelihood: round them, for "
+            "instance with binarize(x), and train the model on such images"
+        )
     check_count("n_samples", n_samples)
-    device = _device(model)
+    device = device_of(model)
     rows = max(1, max_rows // min(n_samples, max_rows))
     bounds = []
     with evaluating(model), forked_rng(seed, device):
@@ -140,7 +127,7 @@ def active_units(model: Any, x: Tensor, threshold: float = 0.01) -> Tensor:
     check_images("x", x, model)
     if len(x) < 2:
         raise ValueError("x must hold at least two images: a variance needs them")
-    device = _device(model)
+    device = device_of(model)
     with evaluating(model):
         means = [model.encode(part.to(device))[0] for part in x.split(1000)]
     return (torch.cat(means).var(dim=0) > threshold).cpu()

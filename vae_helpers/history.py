@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass, field
 
+import torch
+from torch import Tensor
+
 _TITLES = {
     "train_loss": "train loss",
     "train_nll": "train NLL",
@@ -48,10 +51,14 @@ class History:
     def __len__(self) -> int:
         return len(self.seconds)
 
-    def add(self, part: str, loss: float, nll: float, kl: float) -> None:
-        """Append one epoch's means over `part`, "train" or "test"."""
-        for name, value in (("loss", loss), ("nll", nll), ("kl", kl)):
+    def add(self, part: str, beta: float, nll: float, kl: float) -> None:
+        """Append one epoch's means over `part`, "train" or "test", and the loss they make."""
+        for name, value in (("loss", nll + beta * kl), ("nll", nll), ("kl", kl)):
             getattr(self, f"{part}_{name}").append(value)
+
+    def interrupt(self, note: str) -> None:
+        """Record that Ctrl-C ended the training."""
+        self.interrupted, self.note = True, note
 
     def _rows(self) -> list[list[str]]:
         """Header and formatted rows; NLL and KL are left out where the KL is zero throughout."""
@@ -82,3 +89,24 @@ class History:
             html += "<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>"
         note = f"<p>{self.note}</p>" if self.note else ""
         return f"<table>{html}</table>{note}"
+
+
+class EpochMeans:
+    """Means of both loss terms over the images of an epoch.
+
+    The sums stay on the device until `read`: each value that is read makes the host wait for a GPU.
+    """
+
+    def __init__(self) -> None:
+        self._sums: list[Tensor] = []
+        self._n_images = 0
+
+    def add(self, nll: Tensor, kl: Tensor) -> None:
+        """Count a batch: its loss terms, one value per image, each (batch,)."""
+        self._sums.append(torch.stack([nll.detach().sum(), kl.detach().sum()]))
+        self._n_images += len(nll)
+
+    def read(self) -> tuple[float, float]:
+        """Return the mean NLL and the mean KL per image."""
+        nll, kl = torch.stack(self._sums).cpu().double().sum(dim=0) / self._n_images
+        return nll.item(), kl.item()

@@ -1,6 +1,5 @@
 """The terms of the objective: pure functions, in nats, one value per image."""
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from .arguments import check_tensor
@@ -60,7 +59,12 @@ def bernoulli_nll(x_logits: Tensor, x: Tensor) -> Tensor:
     Source: Kingma & Welling (2014), Appendix C.1.
     """
     _require_a_pair(x_logits=x_logits, x=x)
-    return F.binary_cross_entropy_with_logits(x_logits, x, reduction="none").flatten(1).sum(dim=1)
+    # max(a, 0) - x a + log(1 + e^-|a|). Written (a + |a|) / 2, the maximum has the slope 1/2 at
+    # a = 0, so that the whole has sigmoid(a) - x there, too. And log(1 + ...), not log1p(...),
+    # which is up to 13 times as slow on some processors; it costs a pixel 1e-7 nats at most.
+    magnitude = x_logits.abs()
+    nll = (0.5 - x) * x_logits + 0.5 * magnitude + (1 + (-magnitude).exp()).log()
+    return nll.flatten(1).sum(dim=1)
 
 
 def squared_error(recon_x: Tensor, x: Tensor) -> Tensor:

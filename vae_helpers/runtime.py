@@ -1,5 +1,6 @@
-"""Seeds, devices, Ctrl-C and the quick mode: what a run depends on besides code and data."""
+"""Seeds, devices, modes, precision, Ctrl-C: what a run depends on besides code and data."""
 
+import itertools
 import os
 import random
 import signal
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from .arguments import check_number
 
@@ -40,6 +42,44 @@ def pick_device() -> torch.device:
     if torch.backends.mps.is_available():
         return torch.device("mps")
     return torch.device("cpu")
+
+
+def device_of(model: nn.Module) -> torch.device:
+    """Return where a model's first weight or buffer lies; the CPU if it has neither."""
+    tensors = itertools.chain(model.parameters(), model.buffers())
+    return next((tensor.device for tensor in tensors), torch.device("cpu"))
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode without gradients for a block, then back to the mode the model was in."""
+    training = model.training
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        model.train(training)
+
+
+@contextmanager
+def matmul_precision(name: str | None) -> Iterator[None]:
+    """Set the precision of float32 matrix products for a block, then back; None: leave it as it is.
+
+    Args:
+        name: "highest", "high" or "medium", as in `torch.set_float32_matmul_precision`.
+    """
+    try:
+        before = torch.get_float32_matmul_precision()
+    except RuntimeError:  # set for single backends, by PyTorch's newer switches: they stay
+        yield
+        return
+    if name is not None:
+        torch.set_float32_matmul_precision(name)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 @contextmanager

@@ -1,21 +1,36 @@
 """One training loop for every model of the series."""
 
-import copy
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
 
-from .arguments import check_count, check_images, check_model, check_number
+from .arguments import check_choice, check_images, check_model, check_number
 from .data import batches
-from .evaluation import evaluate, evaluating
-from .history import History
+from .early_stopping import EarlyStopping, hold_out
+from .evaluation import evaluate
+from .history import EpochMeans, History
 from .progress import progress_bar
-from .runtime import deferred_interrupt, forked_rng
+from .runtime import deferred_interrupt, device_of, forked_rng, matmul_precision
+from .watching import call_back_if_due, check_loss, watched_steps
+
+# What each number that `fit` is given must be: a test, and words for it.
+_COUNT = (lambda v: isinstance(v, int) and v >= 1, "a whole number, 1 or more")
+_NUMBERS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "epochs": _COUNT,
+    "batch_size": _COUNT,
+    "lr": (lambda v: v > 0, "a positive number, such as 1e-3"),
+    "beta": (lambda v: v >= 0, "a number, 0 or more"),
+    "callback_every": _COUNT,
+    "patience": _COUNT,
+    "start_epoch": _COUNT,
+    "validation_fraction": (lambda v: 0 < v < 1, "within (0, 1)"),
+}
 
 
 def fit(
@@ -36,6 +51,7 @@ def fit(
     patience: int | None = None,
     start_epoch: int = 1,
     validation_fraction: float = 0.1,
+    precision: str = "medium",
 ) -> History:
     """Train `model` in place with Adam on mean(reconstruction + beta * KL), in nats per image.
 
@@ -63,6 +79,10 @@ def fit(
             the best weights. None trains for all epochs. Goes well with a constant schedule.
         start_epoch: first epoch that may count as best.
         validation_fraction: share of `train` held out at random for early stopping.
+        precision: of the matrix products in the training steps, "medium", "high" or "highest", as
+            in `torch.set_float32_matmul_precision`. "medium" multiplies in bfloat16 where the
+            processor can (faster, the same losses within their spread over seeds); "highest" is
+            full float32. The caller's setting is back afterwards; evaluation always uses that.
 
     Returns:
         A `History`, one row per finished epoch.
@@ -73,111 +93,86 @@ def fit(
 
     Source: Kingma & Welling (2014), Algorithm 1; one-cycle: Smith & Topin (2018).
     """
-    for name, count in {
-        "epochs": epochs, "batch_size": batch_size, "callback_every": callback_every,
-        "start_epoch": start_epoch, "patience": 1 if patience is None else patience,
-    }.items():  # fmt: skip
-        check_count(name, count)
-    check_number("lr", lr, lambda v: v > 0, "a positive number, such as 1e-3")
-    check_number("beta", beta, lambda v: v >= 0, "a number, 0 or more")
-    check_number("validation_fraction", validation_fraction, lambda v: 0 < v < 1, "within (0, 1)")
-    if schedule not in ("one-cycle", "constant"):
-        raise ValueError(f"schedule must be 'one-cycle' or 'constant', got {schedule!r}")
-    check_model(model)
+    _check_options(
+        epochs=epochs, batch_size=batch_size, lr=lr, beta=beta, callback_every=callback_every,
+        patience=1 if patience is None else patience, start_epoch=start_epoch,
+        validation_fraction=validation_fraction, schedule=schedule, precision=precision,
+    )  # fmt: skip
+    _check_trainable(model)
     check_images("train", train, model)
     if test is not None:
         check_images("test", test, model)
     if patience is not None and len(train) < 2:
         raise ValueError("train has one image: early stopping needs another, to hold it out")
 
-    device = torch.device(device) if device else next(model.parameters()).device
+    device = device_of(model) if device is None else torch.device(device)
     model.to(device)
     rng = nullcontext() if seed is None else forked_rng(seed, device)
-    with rng, deferred_interrupt() as interrupt:
-        validation = None
+    with rng, deferred_interrupt() as interrupt, torch.enable_grad():
+        history, stopping = History(), None
         if patience is not None:
-            held_out = min(len(train) - 1, max(1, round(validation_fraction * len(train))))
-            order = torch.randperm(len(train))
-            validation, train = train[order[:held_out]], train[order[held_out:]]
+            train, validation = hold_out(train, validation_fraction)
+            stopping = EarlyStopping(patience, start_epoch)
         loader = batches(train.to(device), batch_size=batch_size, shuffle=True)
         n_steps = epochs * len(loader)
         optimizer = torch.optim.Adam(model.parameters(), lr=lr, fused=True)
-        scheduler = OneCycleLR(optimizer, lr, n_steps) if schedule == "one-cycle" else None
-        history, best_state = History(), None
+        scheduler = _make_scheduler(schedule, optimizer, n_steps)
+        call_back = partial(call_back_if_due, callback, callback_every, n_steps, model)
+        call_back(0)
         with progress_bar(n_steps, "training", "step", disable=not progress) as bar:
-
-            def after_step(step: int) -> bool:
-                if callback and (step % callback_every == 0 or step == n_steps):
-                    with evaluating(model), forked_rng(None, device):
-                        callback(step, model)
-                return interrupt.is_set()
-
-            after_step(0)
             for epoch in range(1, epochs + 1):
-                start = time.perf_counter()
-                terms = _train_epoch(
-                    model, loader, optimizer, scheduler, beta, epoch, bar, after_step
-                )
-                if terms is None:
-                    history.interrupted = True
-                    history.note = f"interrupted in epoch {epoch} of {epochs}"
+                start, means = time.perf_counter(), EpochMeans()
+                model.train()
+                for i, x in watched_steps(loader, epoch, bar, call_back, interrupt):
+                    with matmul_precision(precision):
+                        nll, kl = model.loss_terms(x)
+                        loss = (nll + beta * kl).mean()
+                        check_loss(loss, epoch, i, len(loader), optimizer)
+                        optimizer.zero_grad()
+                        loss.backward()
+                    optimizer.step()
+                    scheduler.step()
+                    means.add(nll, kl)
+                if interrupt.is_set():
+                    history.interrupt(f"interrupted in epoch {epoch} of {epochs}")
                     break
                 history.seconds.append(time.perf_counter() - start)
-                nll, kl = terms
-                history.add("train", nll + beta * kl, nll, kl)
+                history.add("train", beta, *means.read())
                 if test is not None:
-                    history.add("test", *evaluate(model, test, beta=beta))
+                    history.add("test", beta, *evaluate(model, test)[1:])
                     bar.set_postfix_str(f"test loss {history.test_loss[-1]:.2f}", refresh=False)
-                if validation is None or patience is None:
-                    continue
-                losses = history.validation_loss
-                losses.append(evaluate(model, validation, beta=beta).loss)
-                if epoch >= start_epoch and losses[-1] <= min(losses[start_epoch - 1 :]):
-                    history.best_epoch = epoch
-                    best_state = copy.deepcopy(model.state_dict())
-                elif history.best_epoch and epoch - history.best_epoch >= patience:
-                    history.note = f"stopped early: no better epoch in the last {patience}"
-                    break
-        if best_state is not None and not history.interrupted:
-            model.load_state_dict(best_state)
+                if stopping is not None:
+                    history.validation_loss.append(evaluate(model, validation, beta=beta).loss)
+                    if stopping.should_stop(history, model):
+                        break
+        if stopping is not None and not history.interrupted:
+            stopping.restore_best(model)
     model.eval()
     return history
 
 
-def _train_epoch(
-    model: Any,
-    loader: Any,
-    optimizer: torch.optim.Optimizer,
-    scheduler: LRScheduler | None,
-    beta: float,
-    epoch: int,
-    bar: Any,
-    after_step: Callable[[int], bool],
-) -> tuple[float, float] | None:
-    """One pass over the loader; mean NLL and KL per image, or None if `after_step` said stop."""
-    model.train()
-    # Reading a value back makes the host wait for a GPU, so there the loss is looked at rarely.
-    look_every = 1 if next(model.parameters()).device.type == "cpu" else 50
-    sums, n_images = [], 0
-    for i, (x,) in enumerate(loader, start=1):
-        nll, kl = model.loss_terms(x)
-        loss = (nll + beta * kl).mean()
-        if (i % look_every == 0 or i == len(loader)) and not torch.isfinite(loss):
-            lr = optimizer.param_groups[0]["lr"]
-            raise FloatingPointError(
-                f"the loss is {loss.item()} in epoch {epoch}, step {i}. Likely causes: a learning "
-                f"rate that is too high (now {lr:.2g}; try a tenth), the exp() of a large logvar, "
-                f"or a log(0) in a loss of your own (work on logits)."
-            )
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        if scheduler:
-            scheduler.step()
-        sums.append(torch.stack([nll.detach().sum(), kl.detach().sum()]))
-        n_images += len(x)
-        bar.update()
-        if after_step((epoch - 1) * len(loader) + i):
-            return None
-    mean_nll, mean_kl = (torch.stack(sums).cpu().double().sum(dim=0) / n_images).tolist()
-    return mean_nll, mean_kl
+def _check_options(schedule: str, precision: str, **numbers: float) -> None:
+    check_choice("schedule", schedule, ("one-cycle", "constant"))
+    check_choice("precision", precision, ("medium", "high", "highest"))
+    for name, value in numbers.items():
+        check_number(name, value, *_NUMBERS[name])
+
+
+def _check_trainable(model: Any) -> None:
+    check_model(model)
+    if not any(weight.requires_grad for weight in model.parameters()):
+        raise ValueError(
+            "model has no weights to train: it has none at all, or all are frozen; "
+            "model.requires_grad_(True) unfreezes them"
+        )
+    if any(weight.dtype == torch.float16 for weight in model.parameters()):
+        raise TypeError(
+            "model is float16, whose range is too narrow for Adam: train model.float() on "
+            "images.float(), and use .half() afterwards"
+        )
+
+
+def _make_scheduler(schedule: str, optimizer: torch.optim.Optimizer, n_steps: int) -> LRScheduler:
+    if schedule == "constant":
+        return ConstantLR(optimizer, factor=1.0)
+    return OneCycleLR(optimizer, optimizer.defaults["lr"], n_steps)

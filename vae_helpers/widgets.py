@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .evaluation import evaluating
 from .latent import inverse_cdf_grid
 from .plotting import tile_images
+from .runtime import device_of, evaluating
 
 _SIZE = 280  # pixels on the screen, a whole multiple of 28 and of 8
 
@@ -28,7 +28,7 @@ def _as_png(picture: Tensor) -> bytes:
 
 def _decode(model: Any, z: Tensor) -> Tensor:
     with evaluating(model):
-        return model.decode(z.to(next(model.parameters()).device)).sigmoid()
+        return model.decode(z.to(device_of(model))).sigmoid()
 
 
 def latent_explorer(model: Any) -> Any:
@@ -59,7 +59,7 @@ def latent_explorer(model: Any) -> Any:
         def _repr_mimebundle_(self, **options: Any) -> Any:
             live = super()._repr_mimebundle_(**options)
             still = tile_images(_decode(model, inverse_cdf_grid(10)), columns=10)
-            alt = "A 10 by 10 map of decoded images over the latent space, for want of sliders."
+            alt = "Images decoded over the latent space, 10 by 10"
             picture = {"image/png": base64.b64encode(_as_png(still)).decode()}
             return {**live, **picture}, {"image/png": {"alt": alt}}
 

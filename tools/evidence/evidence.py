@@ -3,7 +3,7 @@
 Each run executes a notebook with another SEED; every comparison in a checkpoint is recorded instead
 of asserted. Then each notebook runs with a plausible break, to see which checkpoints notice.
 Results of single runs lie in build/evidence/, so that an interrupted call goes on where it stopped;
-the summary is tests/evidence.json and tests/evidence.md.
+the summary is docs/evidence.json and docs/evidence.md.
 """
 
 import argparse
@@ -11,7 +11,6 @@ import ast
 import hashlib
 import json
 import math
-import os
 import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -22,10 +21,13 @@ from typing import NamedTuple
 import nbformat
 from breaks import BREAKS
 from nbclient import NotebookClient
-from run_notebooks import notebooks_named
 from tqdm import tqdm
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+from run_notebooks import notebooks_named  # noqa: E402
+from workers import environment, n_cores, n_workers  # noqa: E402
+
 RUNS = ROOT / "build" / "evidence"
 COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "=="}
 PRELUDE = r"""
@@ -149,7 +151,7 @@ def run(path: Path, seed: int, fault: str = "") -> dict[str, list[float]]:
     notebook = nbformat.v4.new_notebook(cells=cells)
     client = NotebookClient(notebook, timeout=None, allow_errors=True)
     client.extra_arguments = ["--log-level=ERROR"]
-    client.execute()
+    client.execute(env=environment(n_cores()))  # a thread each, so that runs are alike
     text = "".join(output.get("text", "") for output in notebook.cells[-1].outputs)
     claims = json.loads(text)
     file.write_text(json.dumps(claims, indent=1), encoding="utf-8")
@@ -229,10 +231,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="notebooks (part of the name); default: all")
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2)
+    parser.add_argument("--jobs", type=int, default=n_workers(), help="runs side by side")
     options = parser.parse_args()
     RUNS.mkdir(parents=True, exist_ok=True)
-    os.environ["OMP_NUM_THREADS"] = "1"  # one notebook a core
     paths = notebooks_named(options.names)
     seeds = list(range(options.seeds))
     todo = [(path, 0, fault) for path in paths for fault in BREAKS[path.stem]]
@@ -244,8 +245,8 @@ def main() -> int:
     rows = [row for path in paths for row in summary(path, seeds)]
     text = table(rows, len(seeds))
     print(text)
-    (ROOT / "tests" / "evidence.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    (ROOT / "tests" / "evidence.md").write_text(text, encoding="utf-8")
+    (ROOT / "docs" / "evidence.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    (ROOT / "docs" / "evidence.md").write_text(text, encoding="utf-8")
     return 1 if any(row["worst"][0] <= 0 for row in rows) else 0
 
 

@@ -9,28 +9,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from torch import Tensor
 
-from .arguments import check_mapping
-from .plotting import as_array, new_figure, tile_images
+from ..arguments import as_array, check_mapping
+from .images import new_figure, tile_images
 
 if TYPE_CHECKING:  # Matplotlib is loaded by the first figure.
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def _draw_borders(ax: Axes, regions: np.ndarray, side: int) -> None:
-    """Lines between tiles (rows, columns) of different classes; each class named once, inside."""
+def _draw_borders(ax: Axes, regions: np.ndarray, height: int, width: int) -> None:
+    """Lines between tiles of different classes; each class named once, inside."""
     from scipy.ndimage import distance_transform_cdt
 
     n = len(regions)
+    line: dict[str, Any] = {"color": "#ff9d1f", "linewidth": 2}
     for i, j in np.argwhere(regions[:, 1:] != regions[:, :-1]):
-        ax.plot([(j + 1) * side] * 2, [i * side, (i + 1) * side], color="#ff9d1f", linewidth=2)
+        ax.plot([(j + 1) * width] * 2, [i * height, (i + 1) * height], **line)
     for i, j in np.argwhere(regions[1:] != regions[:-1]):
-        ax.plot([j * side, (j + 1) * side], [(i + 1) * side] * 2, color="#ff9d1f", linewidth=2)
+        ax.plot([j * width, (j + 1) * width], [(i + 1) * height] * 2, **line)
     for label in np.unique(regions):
         depth = distance_transform_cdt(np.pad(regions == label, 1))[1 : n + 1, 1 : n + 1]
         i, j = np.unravel_index(np.argmax(depth), depth.shape)  # the tile deepest inside
         box = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": "#ff9d1f"}
-        place = ((j + 0.5) * side, (i + 0.5) * side)
+        place = ((j + 0.5) * width, (i + 0.5) * height)
         ax.text(*place, str(label), ha="center", va="center", fontweight="bold", bbox=box)
 
 
@@ -40,17 +41,21 @@ def plot_image_grid(
     """Images decoded over a 2-D latent grid, with the latent values as tick labels.
 
     Args:
-        panels: title -> (images, grid), one panel an entry: images (n * n, 1, H, W) in [0, 1], and
-            what `uniform_grid` or `inverse_cdf_grid` returned, (n * n, 2).
+        panels: title -> (images, grid), one panel an entry: images (n * n, C, H, W) in [0, 1], grey
+            (C = 1) or in colour (C = 3), and what `uniform_grid` or `inverse_cdf_grid` returned,
+            (n * n, 2).
         regions: class of each image, (n * n,); borders between the classes are drawn if given.
 
     Raises:
         ValueError: if images and grid do not belong together, or the grid is not square.
     """
     check_mapping("panels", panels, "(images, grid)")
-    figure, axes = new_figure(8 if len(panels) == 1 else 8 / len(panels) + 0.2, len(panels))
+    first = next(iter(panels.values()))[0]
+    shape = first.shape[2] / first.shape[3]  # of one image, and so of the whole square of them
+    size = 8 * shape if len(panels) == 1 else 8 * shape / len(panels) + 0.2
+    figure, axes = new_figure(size, len(panels))
     for ax, (title, (images, grid)) in zip(axes, panels.items(), strict=True):
-        n, side = math.isqrt(len(grid)), images.shape[-1] + 1
+        n, height, width = math.isqrt(len(grid)), images.shape[2] + 1, images.shape[3] + 1
         if len(images) != len(grid) or n * n != len(grid):
             raise ValueError(
                 f"images and grid must have the same length, a square number, "
@@ -58,11 +63,12 @@ def plot_image_grid(
             )
         ax.imshow(as_array(tile_images(images, n)), cmap="gray", vmin=0, vmax=1)
         # Columns share the first coordinate, rows the second, top row first.
-        for axis, z in ((ax.xaxis, as_array(grid[:n, 0])), (ax.yaxis, as_array(grid[::n, 1]))):
-            ticks = range(0, n, max(1, n * len(panels) // 10))
-            axis.set_ticks([i * side + side / 2 for i in ticks], [f"{z[i]:.1f}" for i in ticks])
+        ticks = range(0, n, max(1, n * len(panels) // 10))
+        columns, rows = as_array(grid[:n, 0]), as_array(grid[::n, 1])
+        ax.set_xticks([i * width + width / 2 for i in ticks], [f"{columns[i]:.1f}" for i in ticks])
+        ax.set_yticks([i * height + height / 2 for i in ticks], [f"{rows[i]:.1f}" for i in ticks])
         if regions is not None:
-            _draw_borders(ax, as_array(regions).reshape(n, n), side)
+            _draw_borders(ax, as_array(regions).reshape(n, n), height, width)
         ax.set(xlabel="$z_1$", title=title)
     axes[0].set_ylabel("$z_2$")
     return figure

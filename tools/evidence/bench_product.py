@@ -13,11 +13,13 @@ import nbformat
 import torch
 import torchvision
 from bench_training import rounds, seconds, spread, table
-from conftest import write_raw_mnist
-from run_notebooks import execute, notebooks_named
+from raw_mnist import write_raw_mnist
 from tqdm import tqdm
 
 import vae_helpers as vh
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from run_notebooks import execute, notebooks_named
 
 N_FRAMES = 20
 
@@ -87,7 +89,7 @@ def cell_seconds(cell: nbformat.NotebookNode) -> float:
 def notebooks(names: list[str]) -> None:
     rows = []
     for path in tqdm(notebooks_named(names), desc="notebooks", leave=False):
-        cells = execute(path).cells
+        cells = execute(path)[0].cells
         times = sorted(((cell_seconds(c), i) for i, c in enumerate(cells, start=1)), reverse=True)
         total = sum(t for t, _ in times)
         rows.append([path.stem, f"{total:.0f}"])

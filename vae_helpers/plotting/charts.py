@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arguments import check_mapping, check_names
-from .history import History
-from .plotting import as_array, new_figure
+from ..arguments import as_array, check_mapping, check_names
+from ..history import History
+from .images import new_figure
 
 if TYPE_CHECKING:  # Matplotlib is loaded by the first figure.
     from matplotlib.figure import Figure

@@ -1,6 +1,6 @@
 """After `mutmut run`: how many mutants the unit tests killed, and why the others live.
 
-Writes tests/mutants.md. Fails if a module is below the bar, or a survivor has no reason.
+Writes docs/mutants.md. Fails if a module is below the bar, or a survivor has no reason.
 """
 
 import json
@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BAR = 0.95
 # A test failed, a Ctrl-C got out of a test that sends one, or the mutant hung or crashed.
 KILLED = {1, 2, 3, -24, 24, 36, 152, 255}
@@ -75,7 +75,7 @@ def main() -> int:
         ]
     )
     print(text)
-    (ROOT / "tests" / "mutants.md").write_text(text + "\n", encoding="utf-8")
+    (ROOT / "docs" / "mutants.md").write_text(text + "\n", encoding="utf-8")
     return int(failed)
 
 

@@ -3,6 +3,6 @@
 import tomllib
 from pathlib import Path
 
-project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text(encoding="utf-8"))
+project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
 for requirement in project["project"]["dependencies"]:
     print(requirement.replace(">=", "=="))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 import torchvision
-from conftest import write_raw_mnist
+from raw_mnist import write_raw_mnist
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.profiler import ProfilerActivity, profile
