@@ -9,14 +9,14 @@ UNIT_TESTS = $(filter-out $(patsubst %,tests/test_%.py,project style notebooks s
   $(wildcard tests/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lab student lint bench coverage mutants evidence oldest notebooks clean
+.PHONY: help setup run test lab student lint bench coverage mutants evidence oldest newest notebooks clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## build .venv with the tested versions of everything
 
-run: $(READY)  ## execute the notebooks top to bottom; pages and GIFs go to build/
+run: $(READY)  ## execute the notebooks, side by side; pages and GIFs go to build/
 	$(BIN)/python tools/run_notebooks.py
 
 test: $(READY)  ## style, types, unit tests, and every notebook against its stored outputs
@@ -56,6 +56,9 @@ oldest:  ## unit tests with the oldest versions that pyproject.toml admits, in b
 	$(PYTHON) tools/evidence/oldest_versions.py > build/oldest/constraints.txt
 	build/oldest/bin/python -m pip install --quiet -c build/oldest/constraints.txt -e '.[test]'
 	build/oldest/bin/python -m pytest -o addopts= -W default $(UNIT_TESTS)
+
+newest: $(READY)  ## the same with the newest versions, on every Python at hand from 3.11 on
+	$(BIN)/python tools/evidence/newest.py $(UNIT_TESTS)
 
 notebooks: $(READY)  ## for maintainers: re-run the notebooks and store the new outputs in place
 	$(BIN)/python tools/run_notebooks.py --in-place

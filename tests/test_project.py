@@ -92,6 +92,23 @@ def test_ci_calls_the_commands_of_the_readme():
         assert command in readme
 
 
+def test_the_workflow_keeps_to_the_published_schema_and_the_readme():
+    path = ROOT / ".github" / "workflows" / "check.yml"
+    tool = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"]
+    done = subprocess.run([*tool, path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    job = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]["check"]
+    systems = {name.split("-")[0] for name in job["strategy"]["matrix"]["system"]}
+    assert systems == {"ubuntu", "macos", "windows"}
+    pythons = job["strategy"]["matrix"]["python"]
+    assert pythons == [PROJECT["requires-python"].removeprefix(">="), "3.x"]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for step in job["steps"]:
+        for line in step.get("run", "").splitlines():
+            command = line.removesuffix(" PYTHON=python").replace("py -3 ", "py -3.11 ")
+            assert command in readme or command.startswith("if "), command
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_links_lead_somewhere(name):
     text = (ROOT / name).read_text(encoding="utf-8")

@@ -3,6 +3,8 @@
 Everything in one process and in turn, so that a noisy machine slows all alike: the ratios count.
 """
 
+import platform
+import re
 import statistics
 import tempfile
 import time
@@ -19,6 +21,7 @@ from torch.utils.data import DataLoader, Subset
 from tqdm import tqdm
 
 import vae_helpers as vh
+from vae_helpers.runtime import matmul_precision
 
 ROUNDS = 5
 MODELS: dict[str, tuple[Callable[[], nn.Module], int]] = {  # with the size of a batch
@@ -113,13 +116,31 @@ def products(model: nn.Module, x: Tensor) -> Callable[[int], None]:
     return steps
 
 
+def processor() -> str:
+    """Its name, and what it can do for matrix products: speeds travel no further than that."""
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        fields = dict(re.findall(r"(.+?)\s*: (.+)", cpuinfo.read_text(encoding="utf-8")))
+        family = f"family {fields['cpu family']}, model {fields['model']}"
+        name = f"{fields['model name']} ({family})" if "cpu family" in fields else name
+    bfloat16 = "with" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "without"
+    return f"{name}, {torch.backends.cpu.get_cpu_capability()}, {bfloat16} bfloat16"
+
+
+def load_only(loader: DataLoader) -> None:
+    for _ in loader:
+        pass
+
+
 def epochs(folder: Path) -> list[float]:
     """Print the table of an epoch of each model; return the usual loop's for the first."""
     items = torchvision.datasets.MNIST(folder, transform=torchvision.transforms.ToTensor())
     images, labels = vh.load_mnist()
     images = vh.binarize(images)
-    head = ["an epoch of", "usual loop, s", "fit, s", "products, s"]
-    rows, first = [[*head, "fit / usual loop", "fit / products"]], []
+    columns = ["usual loop, s", "of it loading", "fit, s", "products, s", "at medium precision"]
+    ratios = ["fit / usual loop", "fit / usual without loading", "fit / products"]
+    rows, first = [["an epoch of", *columns, *ratios]], []
     for name, (make, batch_size) in MODELS.items():
         chosen = labels == 0 if "zeros" in name else labels >= 0
         subset = Subset(items, chosen.nonzero().flatten().tolist())
@@ -131,17 +152,18 @@ def epochs(folder: Path) -> list[float]:
         times = []
         options = {"epochs": 1, "batch_size": batch_size, "seed": 0, "progress": False}
         for _ in rounds(name):
-            times.append(
-                [
-                    seconds(usual_epoch, loader, usual, optimizer),
-                    seconds(vh.fit, ours, x, **options),
-                    seconds(multiply, len(loader)),
-                ]
-            )
+            turn = [
+                seconds(usual_epoch, loader, usual, optimizer),
+                seconds(load_only, loader),
+                seconds(vh.fit, ours, x, **options),
+                seconds(multiply, len(loader)),
+            ]
+            with matmul_precision("medium"):
+                turn.append(seconds(multiply, len(loader)))
+            times.append(turn)
         first = first or [t[0] for t in times]
-        columns = [spread(column) for column in zip(*times)]
-        rows.append([name, *columns, spread(t[1] / t[0] for t in times)])
-        rows[-1].append(spread(t[1] / t[2] for t in times))
+        pairs = [(t[2] / t[0], t[2] / (t[0] - t[1]), t[2] / t[3]) for t in times]
+        rows.append([name, *map(spread, zip(*times)), *map(spread, zip(*pairs))])
     table(*rows)
     print("Beyond the products, an epoch of fit draws batches, adds biases, computes ReLUs, the")
     print("two loss terms and their gradients, and takes Adam's step: many small operations.\n")
@@ -218,11 +240,19 @@ def shares(n: int = 8) -> None:
 
 def main() -> None:
     print("# Speed\n\nMade by `make bench`: median (smallest to largest) of", ROUNDS, "rounds,")
-    print(f"{torch.get_num_threads()} threads, PyTorch {torch.__version__}. The *usual loop* draws")
-    print("images one by one from `torchvision`'s data set and looks at every loss; the *products*")
-    print("are the matrix products of an epoch, forwards and backwards, into memory that is there")
-    print("already. On a shared machine, compare within a row: its columns ran in turn, the rows")
-    print("one after another.\n")
+    print(f"{torch.get_num_threads()} threads, PyTorch {torch.__version__}, on")
+    print(f"{processor()}.\n")
+    print(
+        "The *usual loop* draws images one by one from `torchvision`'s data set and looks at every"
+    )
+    print("loss; *loading* is the same loop with nothing in it. The *products* are the matrix")
+    print("products of an epoch, forwards and backwards, in full precision, into memory that is")
+    print(
+        "there already; at *medium precision* they are those of `fit`, which differ only where the"
+    )
+    print("processor has bfloat16. On a shared machine, compare within a row: its columns ran in")
+    print("turn, the rows one after another. Ratios differ from processor to processor: loading")
+    print("takes the larger share, and `fit` gains the more, the faster the products are.\n")
     with tempfile.TemporaryDirectory() as folder:
         write_raw_mnist(Path(folder))
         usual_epochs = epochs(Path(folder))
