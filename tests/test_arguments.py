@@ -23,6 +23,7 @@ GRID = vh.uniform_grid(3)
 GOOD = {
     "kl_divergence": {"mu": CODES, "logvar": CODES},
     "bernoulli_nll": {"x_logits": IMAGES, "x": IMAGES},
+    "gaussian_nll": {"recon_x": IMAGES, "x": IMAGES, "pixel_std": 0.5},
     "squared_error": {"recon_x": IMAGES, "x": IMAGES},
     "negative_elbo": {"x_logits": IMAGES, "x": IMAGES, "mu": CODES, "logvar": CODES},
     "binarize": {"images": IMAGES},
@@ -57,8 +58,8 @@ FREE = {"xlabel", "ylabel", "evaluate-seed"}
 # Tested with their own modules, since what they take is no tensor or model.
 ELSEWHERE = {
     "AnomalyDetector", "Autoencoder", "ConvVAE", "Evaluation", "History", "VAE", "batches",
-    "load_fashion_sample", "load_mnist", "load_torchvision", "load_uci_digits", "pick_device",
-    "show", "show_gif",
+    "load_fashion_sample", "load_images", "load_mnist", "load_torchvision", "load_uci_digits",
+    "pick_device", "show", "show_gif",
 }  # fmt: skip
 
 

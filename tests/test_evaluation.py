@@ -24,7 +24,7 @@ from vae_helpers import (
 def tiny():
     """Four binary pixels, one latent dimension: small enough to integrate over z on a grid."""
     torch.manual_seed(1)
-    model = VAE(data_dim=4, hidden_dims=(8,), latent_dim=1).double()
+    model = VAE((1, 2, 2), hidden_dims=(8,), latent_dim=1).double()
     for p in model.parameters():
         torch.nn.init.normal_(p, std=0.8)
     # A posterior wider than the prior, and near it, bounds the importance weights closely.
@@ -74,7 +74,7 @@ def test_importance_weighted_nll_falls_with_the_number_of_samples(tiny, every_im
 def test_the_bound_falls_for_any_model_and_image(every_image, seed, image):
     """On average: 4,000 estimates each, so up to five standard errors of the difference."""
     torch.manual_seed(seed)
-    model = VAE(data_dim=4, hidden_dims=(6,), latent_dim=2).double()
+    model = VAE((1, 2, 2), hidden_dims=(6,), latent_dim=2).double()
     many = every_image[image : image + 1].expand(4000, 1, 2, 2)
     bounds = [importance_weighted_nll(model, many, k, seed=k) for k in (1, 4, 16)]
     for looser, tighter in pairwise(bounds):
@@ -93,7 +93,7 @@ def test_one_sample_is_the_negative_elbo(tiny, every_image):
     [(3, 4, 1), (5, 3, 7), (2, 50, 20), (6, 1, 4), (1, 30_000, None)],
 )
 def test_memory_bound_holds_and_every_draw_counts(monkeypatch, n_images, n_samples, max_rows):
-    model, sizes = VAE(data_dim=4, hidden_dims=(), latent_dim=1), []
+    model, sizes = VAE((1, 2, 2), hidden_dims=(), latent_dim=1), []
     decode = model.decode
     monkeypatch.setattr(model, "decode", lambda z: sizes.append(len(z)) or decode(z))
     options = {"max_rows": max_rows} if max_rows else {}
@@ -152,7 +152,7 @@ def test_evaluation_mode_is_restored_after_an_error():
 
 
 def test_active_units_counts_the_dimensions_that_vary():
-    model = VAE(data_dim=4, hidden_dims=(), latent_dim=3)
+    model = VAE((1, 2, 2), hidden_dims=(), latent_dim=3)
     with torch.no_grad():
         model.mu_head.weight.copy_(torch.tensor([[1.0, 0, 0, 0], [0.01, 0, 0, 0], [0, 0, 0, 0]]))
         model.mu_head.bias.fill_(5)
@@ -164,7 +164,7 @@ def test_active_units_counts_the_dimensions_that_vary():
 def test_active_units_needs_two_images_and_more_than_the_threshold():
     with pytest.raises(ValueError, match=r"^x must hold at least two images: a variance needs"):
         active_units(VAE(), torch.rand(1, 1, 28, 28))
-    model = VAE(data_dim=1, hidden_dims=(), latent_dim=1)
+    model = VAE((1, 1, 1), hidden_dims=(), latent_dim=1)
     torch.nn.init.constant_(model.mu_head.weight, 2.0)
     two = torch.tensor([0.0, 1.0]).view(2, 1, 1, 1)  # their mu, 0 and 2, have a variance of 2
     assert not active_units(model, two, threshold=2.0).any()
@@ -230,6 +230,25 @@ def test_grey_values_have_no_bernoulli_likelihood():
     x[1, 0, 3, 3] = 0.5
     with pytest.raises(ValueError, match=r"^x holds grey values.*binarize\(x\)"):
         importance_weighted_nll(VAE(), x, 2)
+
+
+def test_the_bound_of_a_gaussian_likelihood_finds_the_true_density():
+    """One pixel, one latent dimension: integrated on a grid. And it takes grey values."""
+    torch.manual_seed(2)
+    model = VAE((1, 1, 1), (4,), 1, likelihood="gaussian", pixel_std=0.3).double()
+    for weight in model.decoder.parameters():
+        torch.nn.init.normal_(weight, std=0.5)
+    torch.nn.init.zeros_(model.logvar_head.weight)  # a wide posterior bounds the weights
+    torch.nn.init.constant_(model.logvar_head.bias, 0.7)
+    x = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64).view(3, 1, 1, 1)
+    z = torch.linspace(-9, 9, 20_001, dtype=torch.float64)
+    with torch.no_grad():
+        mean = model.decode(z[:, None]).sigmoid().flatten()
+    log_px = torch.distributions.Normal(mean, 0.3).log_prob(x.view(3, 1))
+    joint = (log_px - 0.5 * z**2 - 0.5 * math.log(2 * math.pi)).exp()
+    truth = -torch.trapezoid(joint, z, dim=1).log()
+    estimate = importance_weighted_nll(model, x, 100_000, max_rows=200_000)
+    torch.testing.assert_close(estimate.double(), truth, atol=0.03, rtol=0)
 
 
 def test_evaluate_works_for_the_autoencoder():

@@ -56,7 +56,7 @@ def test_stop_button_returns_the_history_so_far(kernel):
 def test_explorer_follows_its_sliders(kernel):
     """As a front end does it: move a slider by message, and get a new picture back."""
     client = kernel[1]
-    code = "import vae_helpers as vh\nvh.latent_explorer(vh.VAE(64, (16,), 2))"
+    code = "import vae_helpers as vh\nvh.latent_explorer(vh.VAE((1, 8, 8), (16,), 2))"
     request, widgets = client.execute(code), {}
     while True:
         message = client.get_iopub_msg(timeout=60)

@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from torch.distributions import Bernoulli, Independent, Normal
 from torch.distributions import kl_divergence as torch_kl
 
-from vae_helpers import bernoulli_nll, kl_divergence, negative_elbo, squared_error
+from vae_helpers import (
+    bernoulli_nll,
+    gaussian_nll,
+    kl_divergence,
+    negative_elbo,
+    squared_error,
+)
 
 numbers = st.floats(-6, 6, width=32)
 
@@ -110,6 +116,40 @@ def test_bernoulli_nll_in_float32_is_that_of_float64(sign, a, x):
     assert value >= 0
 
 
+@given(gaussians(), st.floats(0.01, 100), st.booleans())
+def test_gaussian_nll_agrees_with_torch_distributions(gaussian, std, as_tensor):
+    recon_x, x = (t.double() for t in gaussian)
+    std = torch.tensor(std, dtype=torch.float64) if as_tensor else std
+    theirs = -Independent(Normal(recon_x, torch.full_like(recon_x, float(std))), 1).log_prob(x)
+    found = gaussian_nll(recon_x, x, std)
+    torch.testing.assert_close(found, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_gaussian_nll_may_be_negative_and_sums_over_every_axis_but_the_first():
+    x = torch.rand(3, 2, 4, 5)
+    exact = 40 * (math.log(0.01) + 0.5 * math.log(2 * math.pi))
+    assert gaussian_nll(x, x, 0.01).tolist() == pytest.approx([exact] * 3)
+
+
+def test_gaussian_nll_is_least_at_the_root_of_the_mean_squared_error():
+    """And its gradient reaches the scale, which is how that is learned."""
+    recon_x, x = torch.rand(2, 6, 1, 4, 4, dtype=torch.float64)
+    best = (recon_x - x).square().mean().sqrt().requires_grad_()
+    gaussian_nll(recon_x, x, best).sum().backward()
+    assert best.grad.item() == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("std", [0, -1.0, math.nan, math.inf, None, "0.1", True])
+def test_standard_deviations_that_are_none(std):
+    with pytest.raises(ValueError, match=r"^pixel_std must be a number above 0, got"):
+        gaussian_nll(torch.rand(2, 3), torch.rand(2, 3), std)
+
+
+def test_one_standard_deviation_for_all_pixels():
+    with pytest.raises(ValueError, match=r"^pixel_std must be one number, got shape \(3,\)"):
+        gaussian_nll(torch.rand(2, 3), torch.rand(2, 3), torch.rand(3))
+
+
 def test_squared_error():
     a, b = torch.rand(4, 1, 3, 3), torch.rand(4, 1, 3, 3)
     expected = [sum((a[i] - b[i]).flatten() ** 2) for i in range(4)]
@@ -127,7 +167,10 @@ def test_negative_elbo_is_nll_plus_beta_kl(beta):
     )
 
 
-@pytest.mark.parametrize("function", [kl_divergence, bernoulli_nll, squared_error])
+@pytest.mark.parametrize(
+    "function",
+    [kl_divergence, bernoulli_nll, squared_error, lambda a, b: gaussian_nll(a, b, 1.0)],
+)
 def test_shapes_that_would_broadcast_are_refused(function):
     with pytest.raises(ValueError, match=r"same shape.*\(4, 3\).*\(1, 3\).*reshape"):
         function(torch.zeros(4, 3), torch.zeros(1, 3))

@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 FLOORS = [
     {"arguments", "progress", "history"},
-    {"data", "losses", "latent", "runtime", "classify"},
-    {"models", "evaluation", "plotting", "animation", "early_stopping", "watching"},
+    {"data", "folders", "losses", "latent", "runtime", "classify"},
+    {"models", "evaluation", "scores", "plotting", "animation", "early_stopping", "watching"},
     {"training", "anomaly", "battery"},
     {"widgets", "checks"},
 ]

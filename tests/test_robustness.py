@@ -113,7 +113,7 @@ else:
 images, labels = vh.load_mnist(train=False)
 model = vh.VAE(hidden_dims=(32,), latent_dim=2)
 vh.fit(model, vh.binarize(images[:500]), epochs=1, seed=0, progress=False)
-vh.AnomalyDetector(model, n_components=2).fit(vh.binarize(images[:500])).predict(images[:5])
+vh.AnomalyDetector(model).fit(vh.binarize(images[:500])).predict(images[:5])
 vh.make_anomalies(images[:20], seed=0)
 vh.plot_images({"a": images[:3]}).savefig(os.path.join(tempfile.gettempdir(), "a.png"))
 print("fine")

@@ -14,7 +14,7 @@ from vae_helpers import VAE, inverse_cdf_grid, latent_explorer
 @pytest.fixture
 def model():
     torch.manual_seed(0)
-    return VAE(data_dim=64, hidden_dims=(16,), latent_dim=2)
+    return VAE((1, 8, 8), hidden_dims=(16,), latent_dim=2)
 
 
 def parts(explorer):

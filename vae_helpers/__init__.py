@@ -1,7 +1,7 @@
 """Helpers for the VAE tutorial: everything public, importable from here."""
 
 from .animation import show_gif, write_gif
-from .anomaly import AnomalyDetector, anomaly_scores
+from .anomaly import AnomalyDetector
 from .battery import make_anomalies
 from .classify import class_probabilities, train_classifier
 from .data import (
@@ -13,9 +13,10 @@ from .data import (
     load_uci_digits,
 )
 from .evaluation import Evaluation, active_units, evaluate, importance_weighted_nll
+from .folders import load_images
 from .history import History
 from .latent import inverse_cdf_grid, lerp, slerp, uniform_grid
-from .losses import bernoulli_nll, kl_divergence, negative_elbo, squared_error
+from .losses import bernoulli_nll, gaussian_nll, kl_divergence, negative_elbo, squared_error
 from .models import VAE, Autoencoder, ConvVAE
 from .plotting import (
     plot_bars,
@@ -30,5 +31,6 @@ from .plotting import (
     tile_images,
 )
 from .runtime import SMOKE, pick_device, seed_everything
+from .scores import anomaly_scores
 from .training import fit
 from .widgets import latent_explorer

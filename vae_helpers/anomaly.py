@@ -1,147 +1,165 @@
-"""Scores that call an image unusual, and a detector that combines what they know."""
+"""A detector of unusual images that combines what a VAE knows of them."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .arguments import check_count, check_images, check_model, check_number
-from .losses import bernoulli_nll, kl_divergence
-from .runtime import device_of, evaluating
+from .runtime import device_of, matmul_precision
+from .scores import AnomalyScores, encode_and_score
+
+MOST_DISTANCES = 2**26
+"""Computed at a time: a quarter of a GiB."""
+
+_BUFFERS = ("nll_scale", "feature_mean", "feature_std", "reference", "calibration")
 
 
-class AnomalyScores(NamedTuple):
-    """What a VAE says of images, each (N,), in nats; `neg_elbo` = `nll` + `kl`."""
+class AnomalyDetector(nn.Module):
+    """Mean distance to the nearest normal images, by code, reconstruction and cost of encoding.
 
-    kl: Tensor
-    nll: Tensor
-    neg_elbo: Tensor
+    An image is described by [mu, NLL, KL], the NLL on a logarithmic scale and each number divided
+    by its spread over normal images; its score is the mean distance to its `n_neighbours` nearest
+    among them. So the detector knows where normal images lie in latent space, how well they are
+    reconstructed *for their place*, and how much they cost to encode: what is too easy stands out
+    as what is too hard does.
 
-
-def _encode_and_score(model: Any, x: Tensor) -> tuple[Tensor, AnomalyScores]:
-    """Posterior means (N, latent_dim) and scores, on the CPU; no random numbers are used."""
-    check_model(model)
-    check_images("x", x, model)
-    device = device_of(model)
-    parts = []
-    with evaluating(model):
-        for part in x.split(1000):
-            part = part.to(device)
-            mu, logvar = model.encode(part)
-            parts.append((mu, kl_divergence(mu, logvar), bernoulli_nll(model.decode(mu), part)))
-    mu, kl, nll = (torch.cat(values).cpu() for values in zip(*parts, strict=True))
-    return mu, AnomalyScores(kl, nll, nll + kl)
-
-
-def anomaly_scores(model: Any, x: Tensor) -> AnomalyScores:
-    """KL, reconstruction term at z = mu, and their sum, for each image.
+    All that `fit` learns is in buffers, the model's weights beside it: `.to(device)`,
+    `state_dict()` and `load_state_dict()` carry the whole, to a detector not yet fitted, too.
 
     Args:
         model: a trained `VAE`, `ConvVAE` or alike.
-        x: images (N, 1, H, W) in [0, 1], of the kind that the model was trained on.
-
-    Returns:
-        `AnomalyScores` of three tensors (N,), in nats, on the CPU; larger means more unusual.
-
-    Raises:
-        TypeError, ValueError: if `x` is unusable.
-
-    Source: An & Cho (2015); KL as a score: Lineberry (2020).
-    """
-    return _encode_and_score(model, x)[1]
-
-
-class AnomalyDetector:
-    """Density of normal images over [mu, log(1 + NLL), KL]; low density means an anomaly.
-
-    It knows where normal images lie in latent space, how well they are reconstructed *for their
-    place*, and how much they cost to encode, so that a picture that is too easy stands out as one
-    that is too hard does. Fit it on training images only.
-
-    Args:
-        model: a trained `VAE`, `ConvVAE` or alike.
-        n_components: Gaussians in the mixture.
-        held_out: share of the images that is kept from the mixture and sets thresholds.
-        seed: of the split and of the mixture's start.
+        n_neighbours: how many of the nearest normal images count.
+        held_out: share of the images that is kept apart and sets thresholds.
+        max_reference: keep at most so many normal images to compare with, drawn at random; all of
+            them if None. Memory and time of `score` grow with it.
+        seed: of the split and of that draw.
 
     Attributes:
-        mixture_: the fitted scikit-learn `GaussianMixture`.
-        calibration_: sorted scores of the held-out images.
+        reference: features of the normal images, (M, latent_dim + 2), standardized.
+        calibration: sorted scores of the held-out images.
 
-    Source: the same idea with one Gaussian per class: Lee et al. (2018).
+    Raises:
+        TypeError, ValueError: if an argument is unusable.
+
+    Source: nearest neighbours among a network's features: Sun, Ming, Zhu & Li (2022).
     """
 
-    def __init__(
-        self, model: Any, n_components: int = 10, *, held_out: float = 0.1, seed: int = 0
-    ) -> None:
-        check_count("n_components", n_components)
-        check_number("held_out", held_out, lambda v: 0 < v < 1, "within (0, 1), such as 0.1")
-        self.model, self.n_components = model, n_components
-        self.held_out, self.seed = held_out, seed
+    nll_scale: Tensor
+    feature_mean: Tensor
+    feature_std: Tensor
+    reference: Tensor
+    calibration: Tensor
 
-    def _features(self, x: Tensor) -> np.ndarray:
-        mu, scores = _encode_and_score(self.model, x)
-        features = torch.cat([mu, scores.nll.log1p()[:, None], scores.kl[:, None]], dim=1)
-        return features.double().numpy()
+    def __init__(
+        self,
+        model: Any,
+        n_neighbours: int = 5,
+        *,
+        held_out: float = 0.1,
+        max_reference: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        check_model(model)
+        check_count("n_neighbours", n_neighbours)
+        check_number("held_out", held_out, lambda v: 0 < v < 1, "within (0, 1), such as 0.1")
+        check_number("seed", seed, lambda v: isinstance(v, int), "a whole number")
+        if max_reference is not None:
+            check_count("max_reference", max_reference)
+            if max_reference < n_neighbours:
+                raise ValueError(
+                    f"max_reference must be {n_neighbours} or more, as many as n_neighbours, got "
+                    f"{max_reference}"
+                )
+        self.model, self.n_neighbours = model, n_neighbours
+        self.held_out, self.max_reference, self.seed = held_out, max_reference, seed
+        for name in _BUFFERS:
+            self.register_buffer(name, torch.empty(0))
 
     def fit(self, x: Tensor) -> "AnomalyDetector":
         """Learn what normal images look like.
 
         Args:
-            x: normal images (N, 1, H, W), best those that trained the model; N well above
-                `n_components`.
+            x: normal images (N, C, H, W), best those that trained the model.
 
         Returns:
             The detector itself.
 
         Raises:
-            TypeError, ValueError: if `x` is unusable.
+            TypeError, ValueError: if `x` is unusable, or has too few images.
         """
-        from sklearn.mixture import GaussianMixture
-        from sklearn.model_selection import train_test_split
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import StandardScaler
-        from threadpoolctl import threadpool_limits
-
         check_images("x", x, self.model)
-        if len(x) * (1 - self.held_out) < 2 * self.n_components or len(x) * self.held_out < 1:
+        n_held_out = round(len(x) * self.held_out)
+        if n_held_out < 1 or len(x) - n_held_out < self.n_neighbours:
             raise ValueError(
-                f"x has {len(x)} images, too few for n_components={self.n_components} and "
-                f"held_out={self.held_out}: give more images or ask for fewer components"
+                f"x has {len(x)} images, too few for n_neighbours={self.n_neighbours} and "
+                f"held_out={self.held_out}: give more images or ask for fewer neighbours"
             )
-        own, calibration = train_test_split(
-            self._features(x), test_size=self.held_out, random_state=self.seed
-        )
-        mixture = GaussianMixture(self.n_components, random_state=self.seed, reg_covar=1e-4)
-        with threadpool_limits(1, user_api="blas"):  # its matrices are too small to be shared out
-            self.mixture_ = make_pipeline(StandardScaler(), mixture).fit(own)
-        self.calibration_ = np.sort(-self.mixture_.score_samples(calibration))
+        order = torch.randperm(len(x), generator=torch.Generator().manual_seed(self.seed))
+        device = device_of(self.model)
+        mu, scores = encode_and_score(self.model, x)
+        nll, own = scores.nll[order[n_held_out:]], order[n_held_out:]
+        quarter, median, three_quarters = nll.quantile(torch.tensor([0.25, 0.5, 0.75]).to(nll))
+        self.nll_scale = torch.stack([median, three_quarters - quarter]).to(device)
+        raw = self._raw_features(mu.to(device), scores)
+        self.feature_mean = raw[own].mean(dim=0)
+        std = raw[own].std(dim=0)
+        self.feature_std = torch.where(std > 0, std, torch.ones_like(std))
+        features = (raw - self.feature_mean) / self.feature_std
+        self.reference = features[own[: self.max_reference]]
+        self.calibration = self._distance(features[order[:n_held_out]]).sort().values
         return self
 
+    def _raw_features(self, mu: Tensor, scores: AnomalyScores) -> Tensor:
+        """[mu, NLL, KL], shape (N, latent_dim + 2), the NLL on a logarithmic scale.
+
+        A -log density may be negative, so log(1 + NLL) will not do: asinh is linear around the
+        median, and logarithmic far from it on either side.
+        """
+        median, spread = self.nll_scale
+        nll = ((scores.nll.to(mu) - median) / spread).asinh()
+        return torch.cat([mu, nll[:, None], scores.kl.to(mu)[:, None]], dim=1)
+
+    def _distance(self, features: Tensor) -> Tensor:
+        """Mean distance to the nearest neighbours, in chunks that bound the memory."""
+        n_rows = max(1, MOST_DISTANCES // len(self.reference))
+        with matmul_precision("highest"):  # distances are made of matrix products
+            return torch.cat(
+                [
+                    torch.cdist(rows, self.reference)
+                    .topk(self.n_neighbours, largest=False)
+                    .values.mean(dim=1)
+                    for rows in features.split(n_rows)
+                ]
+            )
+
     def _check_fitted(self) -> None:
-        if not hasattr(self, "mixture_"):
+        if self.reference.numel() == 0:
             from sklearn.exceptions import NotFittedError
 
             raise NotFittedError(
-                "this AnomalyDetector is not fitted yet: call fit(x) with normal images first"
+                "this AnomalyDetector is not fitted yet: call fit(x) with normal images first, or "
+                "load_state_dict with what a fitted one had"
             )
 
     def score(self, x: Tensor) -> Tensor:
-        """Negative log density of images; larger means more unusual.
+        """Mean distance to the nearest normal images; larger means more unusual.
 
         Args:
-            x: images (N, 1, H, W) in [0, 1].
+            x: images (N, C, H, W) in [0, 1].
 
         Returns:
-            Shape (N,), in nats up to a constant.
+            Shape (N,), on the CPU, in standard deviations of the features.
 
         Raises:
             sklearn.exceptions.NotFittedError: before `fit`.
             TypeError, ValueError: if `x` is unusable.
         """
         self._check_fitted()
-        return torch.from_numpy(-self.mixture_.score_samples(self._features(x)))
+        mu, scores = encode_and_score(self.model, x)
+        raw = self._raw_features(mu.to(self.reference.device), scores)
+        return self._distance((raw - self.feature_mean) / self.feature_std).cpu()
 
     def threshold(self, false_positive_rate: float = 0.01) -> float:
         """Score above which so large a share of the held-out normal images lies.
@@ -157,8 +175,15 @@ class AnomalyDetector:
         check_number(
             "false_positive_rate", false_positive_rate, lambda v: 0 < v < 1, "within (0, 1)"
         )
-        return float(np.quantile(self.calibration_, 1 - false_positive_rate))
+        return self.calibration.quantile(1 - false_positive_rate).item()
 
     def predict(self, x: Tensor, false_positive_rate: float = 0.01) -> Tensor:
         """Return True for each image whose score is above the threshold, shape (N,)."""
         return self.score(x) > self.threshold(false_positive_rate)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: Any) -> None:
+        """Make room first: a detector that is not fitted has empty buffers."""
+        for name in _BUFFERS:
+            if (stored := state_dict.get(prefix + name)) is not None:
+                setattr(self, name, torch.empty_like(stored, device=getattr(self, name).device))
+        super()._load_from_state_dict(state_dict, prefix, *args)

@@ -120,10 +120,15 @@ def check_images(name: str, images: Any, model: nn.Module | None = None) -> None
     if images.dtype != dtype:
         raise TypeError(f"{name} holds {images.dtype}, the model {dtype}: use {name}.to({dtype})")
     expected = getattr(model, "image_shape", None)
-    wanted = f"(N, {', '.join(map(str, expected))})" if expected else "(N, C, H, W)"
-    if images.ndim != 4 or (expected and tuple(images.shape[1:]) != tuple(expected)):
+    if images.ndim != 4:
+        wanted = f"(N, {', '.join(map(str, expected))})" if expected else "(N, C, H, W)"
         raise ValueError(
             f"{name} must have shape {wanted}, got {tuple(images.shape)}: reshape it with .view"
+        )
+    if expected and tuple(images.shape[1:]) != tuple(expected):
+        raise ValueError(
+            f"{name} holds images of shape {tuple(images.shape[1:])}, the model is made for "
+            f"{tuple(expected)}: make it with image_shape={tuple(images.shape[1:])}, or resize them"
         )
     if len(images) == 0:
         raise ValueError(f"{name} is empty: it needs at least one image")

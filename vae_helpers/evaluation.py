@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .arguments import check_count, check_images, check_model
-from .losses import bernoulli_nll
+from .losses import reconstruction_nll
 from .runtime import device_of, evaluating, forked_rng
 
 
@@ -26,7 +26,7 @@ def evaluate(
 
     Args:
         model: has `loss_terms(x)`.
-        x: images (N, 1, H, W) in [0, 1].
+        x: images (N, C, H, W) in [0, 1].
         beta: weight of the KL in `loss`.
         batch_size: images at a time.
         seed: of the noise in z; the caller's random state is left alone.
@@ -57,7 +57,7 @@ def importance_weighted_nll(
 
     Args:
         model: `VAE`, `ConvVAE` or alike.
-        x: binary images (N, 1, H, W).
+        x: images (N, C, H, W), binary ones if the model's likelihood is Bernoulli.
         n_samples: draws of z per image.
         seed: of the draws; the caller's random state is left alone.
         max_rows: images decoded at a time, which bounds the memory; by default as many as a
@@ -73,10 +73,11 @@ def importance_weighted_nll(
     """
     check_model(model)
     check_images("x", x, model)
-    if not ((x == 0) | (x == 1)).all():
+    is_bernoulli = getattr(model, "likelihood", "bernoulli") == "bernoulli"
+    if is_bernoulli and not ((x == 0) | (x == 1)).all():
         raise ValueError(
-            "x holds grey values, of which a Bernoulli decoder has no likelihood: round them, for "
-            "instance with binarize(x), and train the model on such images"
+            "x holds grey values, which have no likelihood under Bernoulli pixels: round them with "
+            "binarize(x) and train on such images, or make the model with likelihood='gaussian'"
         )
     check_count("n_samples", n_samples)
     device = device_of(model)
@@ -106,7 +107,7 @@ def _log_weights(model: Any, x: Tensor, mu: Tensor, logvar: Tensor, k: int) -> T
     z = model.reparameterize(mu, logvar)
     eps_squared = (z - mu).square() / logvar.exp()
     log_ratio = 0.5 * (eps_squared + logvar - z.square()).sum(dim=1)  # the log(2 pi) cancel
-    log_likelihood = -bernoulli_nll(model.decode(z), x.repeat_interleave(k, dim=0))
+    log_likelihood = -reconstruction_nll(model, model.decode(z), x.repeat_interleave(k, dim=0))
     return (log_likelihood + log_ratio).view(-1, k)
 
 
@@ -115,7 +116,7 @@ def active_units(model: Any, x: Tensor, threshold: float = 0.01) -> Tensor:
 
     Args:
         model: `VAE`, `ConvVAE` or alike.
-        x: at least two images (N, 1, H, W).
+        x: at least two images (N, C, H, W).
         threshold: in squared units of z.
 
     Returns:

@@ -1,8 +1,12 @@
 """The terms of the objective: pure functions, in nats, one value per image."""
 
+import math
+from typing import Any
+
+import torch
 from torch import Tensor
 
-from .arguments import check_tensor
+from .arguments import check_number, check_tensor
 
 
 def _require_a_pair(**tensors: Tensor) -> None:
@@ -67,6 +71,35 @@ def bernoulli_nll(x_logits: Tensor, x: Tensor) -> Tensor:
     return nll.flatten(1).sum(dim=1)
 
 
+def gaussian_nll(recon_x: Tensor, x: Tensor, pixel_std: Tensor | float) -> Tensor:
+    """-log p(x|z) of independent normal pixels, in nats, summed over each image's pixels.
+
+    It is a -log density, with every constant: below zero where the density is above one.
+
+    Args:
+        recon_x: mean of each pixel, shape (batch, ...).
+        x: pixels, same shape.
+        pixel_std: standard deviation of all pixels, above 0: a float, or a tensor with one number.
+
+    Returns:
+        Shape (batch,).
+
+    Raises:
+        TypeError: if an argument is no floating-point tensor, or dtypes differ.
+        ValueError: if shapes or devices differ, or `pixel_std` is a number but not above 0.
+    """
+    if isinstance(pixel_std, Tensor):
+        check_tensor("pixel_std", pixel_std)
+        if pixel_std.numel() != 1:
+            raise ValueError(f"pixel_std must be one number, got shape {tuple(pixel_std.shape)}")
+    else:
+        check_number("pixel_std", pixel_std, lambda v: v > 0, "a number above 0")
+    std = torch.as_tensor(pixel_std, dtype=recon_x.dtype, device=recon_x.device).reshape(())
+    n_pixels = math.prod(x.shape[1:])
+    constant = n_pixels * (std.log() + 0.5 * math.log(2 * math.pi))
+    return squared_error(recon_x, x) / (2 * std.square()) + constant
+
+
 def squared_error(recon_x: Tensor, x: Tensor) -> Tensor:
     """Sum of squared pixel differences, one value per image.
 
@@ -83,6 +116,12 @@ def squared_error(recon_x: Tensor, x: Tensor) -> Tensor:
     """
     _require_a_pair(recon_x=recon_x, x=x)
     return (recon_x - x).square().flatten(1).sum(dim=1)
+
+
+def reconstruction_nll(model: Any, x_logits: Tensor, x: Tensor) -> Tensor:
+    """-log p(x|z) under the model's own likelihood; Bernoulli pixels where it names none."""
+    own = getattr(model, "reconstruction_nll", bernoulli_nll)
+    return own(x_logits, x)
 
 
 def negative_elbo(

@@ -13,13 +13,16 @@ class _NotebookLine:
     """
 
     def __init__(self) -> None:
-        from IPython.display import display
-
-        self.handle: Any = display({"text/plain": ""}, raw=True, display_id=True)
+        self.handle: Any = None
 
     def write(self, text: str) -> None:
+        from IPython.display import display
+
         line = text.strip("\r\n ")
-        self.handle.update({"text/plain": line} if line else {}, raw=True)
+        if self.handle is not None:
+            self.handle.update({"text/plain": line} if line else {}, raw=True)
+        elif line:
+            self.handle = display({"text/plain": line}, raw=True, display_id=True)
 
     def flush(self) -> None:
         pass
@@ -31,8 +34,13 @@ def _in_notebook() -> bool:
     return hasattr(shell, "kernel")
 
 
-def progress_bar(total: int, description: str, unit: str, disable: bool = False) -> Any:
-    """Return a tqdm bar on stderr, or in the notebook's output area, gone once it is closed."""
+def progress_bar(
+    total: int, description: str, unit: str, disable: bool = False, delay: float = 0
+) -> Any:
+    """Return a tqdm bar on stderr, or in the notebook's output area, gone once it is closed.
+
+    It appears after `delay` seconds.
+    """
     target = _NotebookLine() if _in_notebook() and not disable else sys.stderr
     return tqdm(
         total=total,
@@ -43,4 +51,5 @@ def progress_bar(total: int, description: str, unit: str, disable: bool = False)
         file=target,
         ncols=80,
         mininterval=0.5,
+        delay=delay,
     )

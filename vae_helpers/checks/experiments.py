@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..anomaly import anomaly_scores
 from ..data import binarize, load_mnist
 from ..evaluation import evaluate
 from ..models import VAE
 from ..runtime import forked_rng
+from ..scores import anomaly_scores
 from ..training import fit
 from .engine import difference, examine
 
@@ -34,7 +34,7 @@ def _digits(train: bool, n: int, without: int) -> tuple[Tensor, Tensor]:
 
 def _small_vae(latent_dim: int) -> VAE:
     with forked_rng(0, torch.device("cpu")):
-        return VAE(784, (64,), latent_dim)
+        return VAE((1, 28, 28), (64,), latent_dim)
 
 
 def beta_trade_off(function: Callable[[Any, Tensor, Tensor, Sequence[float]], Tensor]) -> None:
