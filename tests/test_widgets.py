@@ -40,6 +40,16 @@ def test_the_image_follows_the_sliders(model):
         assert text.value == f"z = ({norm.ppf(p1):.2f}, {norm.ppf(p2):.2f})"
 
 
+def test_colour_images_of_any_shape_are_shown_in_colour():
+    model = VAE((3, 8, 4), hidden_dims=(16,), latent_dim=2)
+    image, _, _ = parts(latent_explorer(model))
+    with torch.no_grad():
+        expected = model.decode(torch.zeros(1, 2)).sigmoid()[0].movedim(0, 2)
+    shown = iio.imread(BytesIO(image.value))
+    assert shown.shape == (280, 140, 3)
+    assert np.array_equal(shown[17::35, 17::35], (expected * 255).round().byte().numpy())
+
+
 def test_a_static_page_gets_a_map(model):
     data, metadata = latent_explorer(model)._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in data
@@ -48,7 +58,7 @@ def test_a_static_page_gets_a_map(model):
     with torch.no_grad():
         top_left = model.decode(inverse_cdf_grid(10)[:1]).sigmoid()[0, 0]
     assert np.array_equal(picture[4:28:3, 4:28:3], (top_left * 255).round().byte().numpy())
-    assert "10 by 10 map" in metadata["image/png"]["alt"]
+    assert metadata["image/png"]["alt"] == "Images decoded over the latent space, 10 by 10"
 
 
 def test_refuses_other_latent_spaces():

@@ -16,11 +16,11 @@ _SIZE = 280  # pixels on the screen, a whole multiple of 28 and of 8
 
 
 def _as_png(picture: Tensor) -> bytes:
-    """Encode a picture (H, W) in [0, 1], enlarged so that its pixels stay sharp."""
+    """Encode a picture (H, W) or (H, W, 3) in [0, 1], enlarged so that its pixels stay sharp."""
     import imageio.v3 as iio
 
     pixels = (picture.cpu().numpy() * 255).round().astype(np.uint8)
-    scale = max(1, _SIZE // len(pixels))
+    scale = max(1, _SIZE // max(pixels.shape[:2]))
     buffer = BytesIO()
     iio.imwrite(buffer, pixels.repeat(scale, axis=0).repeat(scale, axis=1), extension=".png")
     return buffer.getvalue()
@@ -74,7 +74,7 @@ def latent_explorer(model: Any) -> Any:
 
     def update(change: Any = None) -> None:
         z = torch.tensor([[norm.ppf(slider.value) for slider in sliders]], dtype=torch.float32)
-        image.value = _as_png(_decode(model, z)[0, 0])
+        image.value = _as_png(tile_images(_decode(model, z), columns=1, padding=0))
         text.value = f"z = ({z[0, 0]:.2f}, {z[0, 1]:.2f})"
 
     for slider in sliders:
