@@ -7,22 +7,22 @@ from torch import Tensor, nn
 
 from .arguments import check_count, check_images, check_model, check_number
 from .runtime import device_of, matmul_precision
-from .scores import AnomalyScores, encode_and_score
+from .scores import encode_and_score
 
 MOST_DISTANCES = 2**26
 """Computed at a time: a quarter of a GiB."""
 
-_BUFFERS = ("nll_scale", "feature_mean", "feature_std", "reference", "calibration")
+_BUFFERS = ("feature_mean", "feature_std", "reference", "calibration")
 
 
 class AnomalyDetector(nn.Module):
     """Mean distance to the nearest normal images, by code, reconstruction and cost of encoding.
 
-    An image is described by [mu, NLL, KL], the NLL on a logarithmic scale and each number divided
-    by its spread over normal images; its score is the mean distance to its `n_neighbours` nearest
-    among them. So the detector knows where normal images lie in latent space, how well they are
-    reconstructed *for their place*, and how much they cost to encode: what is too easy stands out
-    as what is too hard does.
+    An image is described by [mu, NLL, KL], each number divided by its standard deviation over
+    normal images; its score is the mean distance to its `n_neighbours` nearest among them. So the
+    detector knows where normal images lie in latent space, how well they are reconstructed *for
+    their place*, and how much they cost to encode: what is too easy stands out as what is too hard
+    does.
 
     All that `fit` learns is in buffers, the model's weights beside it: `.to(device)`,
     `state_dict()` and `load_state_dict()` carry the whole, to a detector not yet fitted, too.
@@ -45,7 +45,6 @@ class AnomalyDetector(nn.Module):
     Source: nearest neighbours among a network's features: Sun, Ming, Zhu & Li (2022).
     """
 
-    nll_scale: Tensor
     feature_mean: Tensor
     feature_std: Tensor
     reference: Tensor
@@ -97,12 +96,7 @@ class AnomalyDetector(nn.Module):
                 f"held_out={self.held_out}: give more images or ask for fewer neighbours"
             )
         order = torch.randperm(len(x), generator=torch.Generator().manual_seed(self.seed))
-        device = device_of(self.model)
-        mu, scores = encode_and_score(self.model, x)
-        nll, own = scores.nll[order[n_held_out:]], order[n_held_out:]
-        quarter, median, three_quarters = nll.quantile(torch.tensor([0.25, 0.5, 0.75]).to(nll))
-        self.nll_scale = torch.stack([median, three_quarters - quarter]).to(device)
-        raw = self._raw_features(mu.to(device), scores)
+        own, raw = order[n_held_out:], self._raw_features(x).to(device_of(self.model))
         self.feature_mean = raw[own].mean(dim=0)
         std = raw[own].std(dim=0)
         self.feature_std = torch.where(std > 0, std, torch.ones_like(std))
@@ -111,15 +105,13 @@ class AnomalyDetector(nn.Module):
         self.calibration = self._distance(features[order[:n_held_out]]).sort().values
         return self
 
-    def _raw_features(self, mu: Tensor, scores: AnomalyScores) -> Tensor:
-        """[mu, NLL, KL], shape (N, latent_dim + 2), the NLL on a logarithmic scale.
+    def _raw_features(self, x: Tensor) -> Tensor:
+        """[mu, NLL, KL], shape (N, latent_dim + 2), on the CPU.
 
-        A -log density may be negative, so log(1 + NLL) will not do: asinh is linear around the
-        median, and logarithmic far from it on either side.
+        The NLL is skewed, and yet no logarithm is taken: it would shrink what noise gives away.
         """
-        median, spread = self.nll_scale
-        nll = ((scores.nll.to(mu) - median) / spread).asinh()
-        return torch.cat([mu, nll[:, None], scores.kl.to(mu)[:, None]], dim=1)
+        mu, scores = encode_and_score(self.model, x)
+        return torch.cat([mu, scores.nll[:, None], scores.kl[:, None]], dim=1)
 
     def _distance(self, features: Tensor) -> Tensor:
         """Mean distance to the nearest neighbours, in chunks that bound the memory."""
@@ -157,8 +149,7 @@ class AnomalyDetector(nn.Module):
             TypeError, ValueError: if `x` is unusable.
         """
         self._check_fitted()
-        mu, scores = encode_and_score(self.model, x)
-        raw = self._raw_features(mu.to(self.reference.device), scores)
+        raw = self._raw_features(x).to(self.reference.device)
         return self._distance((raw - self.feature_mean) / self.feature_std).cpu()
 
     def threshold(self, false_positive_rate: float = 0.01) -> float:
