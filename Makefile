@@ -33,7 +33,7 @@ lint: $(READY)  ## style and types only
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(READY)  ## speed, side by side, as ratios (about 35 minutes)
+bench: $(READY)  ## speed, side by side, as ratios (about half an hour)
 	$(BIN)/python tools/evidence/bench_training.py
 	$(BIN)/python tools/evidence/bench_product.py
 

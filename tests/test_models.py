@@ -1,5 +1,8 @@
+import math
+
 import pytest
 import torch
+from sklearn.datasets import load_sample_images
 from torch import nn
 
 from vae_helpers import (
@@ -203,3 +206,15 @@ def test_the_loss_is_that_of_the_models_own_likelihood(pixel_std):
     nll, kl = model.loss_terms(x)
     assert torch.equal(nll, gaussian_nll(x_logits.sigmoid(), x, model.pixel_std))
     assert torch.equal(kl, kl_divergence(mu, logvar))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_colour_patches_of_photographs_train_to_a_falling_loss(seed):
+    """64 x 64 pixels in colour, with the learned scale."""
+    photograph = torch.from_numpy(load_sample_images().images[seed % 2].copy()).float() / 255
+    squares = photograph.unfold(0, 64, 64).unfold(1, 64, 64).flatten(0, 1)
+    torch.manual_seed(seed)
+    model = ConvVAE((3, 64, 64), (8, 16, 16, 16), 8, likelihood="gaussian")
+    losses = fit(model, squares, epochs=5, batch_size=8, seed=seed, progress=False).train_loss
+    assert all(math.isfinite(loss) for loss in losses)
+    assert losses[-1] < losses[0] - 5000

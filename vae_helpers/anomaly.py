@@ -9,8 +9,8 @@ from .arguments import check_count, check_images, check_model, check_number
 from .runtime import device_of, matmul_precision
 from .scores import encode_and_score
 
-MOST_DISTANCES = 2**26
-"""Computed at a time: a quarter of a GiB."""
+MOST_DISTANCES = 2**22
+"""Computed at a time, on a GPU 16 times as many: 16 MiB stay in a processor's cache."""
 
 _BUFFERS = ("feature_mean", "feature_std", "reference", "calibration")
 
@@ -115,7 +115,8 @@ class AnomalyDetector(nn.Module):
 
     def _distance(self, features: Tensor) -> Tensor:
         """Mean distance to the nearest neighbours, in chunks that bound the memory."""
-        n_rows = max(1, MOST_DISTANCES // len(self.reference))
+        most = MOST_DISTANCES if features.is_cpu else 16 * MOST_DISTANCES
+        n_rows = max(1, most // len(self.reference))
         with matmul_precision("highest"):  # distances are made of matrix products
             return torch.cat(
                 [

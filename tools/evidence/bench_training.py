@@ -23,7 +23,7 @@ from tqdm import tqdm
 import vae_helpers as vh
 from vae_helpers.runtime import matmul_precision
 
-ROUNDS = 5
+ROUNDS = 3
 MODELS: dict[str, tuple[Callable[[], nn.Module], int]] = {  # with the size of a batch
     "VAE 784-400-20": (vh.VAE, 128),
     "VAE 784-400-150-2": (lambda: vh.VAE(hidden_dims=(400, 150), latent_dim=2), 128),
