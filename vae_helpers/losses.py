@@ -88,6 +88,7 @@ def gaussian_nll(recon_x: Tensor, x: Tensor, pixel_std: Tensor | float) -> Tenso
         TypeError: if an argument is no floating-point tensor, or dtypes differ.
         ValueError: if shapes or devices differ, or `pixel_std` is a number but not above 0.
     """
+    _require_a_pair(recon_x=recon_x, x=x)
     if isinstance(pixel_std, Tensor):
         check_tensor("pixel_std", pixel_std)
         if pixel_std.numel() != 1:
