@@ -67,7 +67,8 @@ def importance_weighted_nll(
         Shape (N,), on the CPU.
 
     Raises:
-        TypeError, ValueError: if `x` or `n_samples` is unusable, or `x` is not binary.
+        TypeError, ValueError: if `x` or `n_samples` is unusable, or `x` is not binary but the
+            model's likelihood is Bernoulli.
 
     Source: Burda, Grosse & Salakhutdinov (2016), eq. 8.
     """

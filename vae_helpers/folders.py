@@ -81,16 +81,12 @@ def load_images(
 
 
 def _check_size(size: int | tuple[int, int]) -> tuple[int, int]:
-    sides = (size, size) if isinstance(size, int) else tuple(size) if _is_pair(size) else None
-    if sides is None:
+    sides = (size, size) if isinstance(size, int) else size
+    if not isinstance(sides, tuple | list) or len(sides) != 2:
         raise ValueError(f"size must be a number of pixels or a pair (height, width), got {size!r}")
     for side in sides:
         check_count("size", side)
     return sides[0], sides[1]
-
-
-def _is_pair(size: object) -> bool:
-    return isinstance(size, tuple | list) and len(size) == 2
 
 
 def _visible(folder: Path) -> list[Path]:

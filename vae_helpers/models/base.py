@@ -100,9 +100,10 @@ class GaussianVAE(nn.Module):
 
     def reconstruction_nll(self, x_logits: Tensor, x: Tensor) -> Tensor:
         """-log p(x|z) under the model's likelihood, in nats, (batch,), from decoded logits."""
-        if self.pixel_std is None:
+        std = self.pixel_std
+        if std is None:
             return bernoulli_nll(x_logits, x)
-        return gaussian_nll(x_logits.sigmoid(), x, self.pixel_std)
+        return gaussian_nll(x_logits.sigmoid(), x, std)
 
     def loss_terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return each image's -log p(x|z) for one random z, and its KL, in nats; both (batch,)."""
