@@ -250,6 +250,14 @@ def test_damaged_files_are_named_or_left_out_on_request(tmp_path, damage):
     assert same(images[1], grey(4, 4, 1))
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_picture_too_large_to_be_true_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 7)
+    Image.new("L", (4, 4)).save(tmp_path / "bomb.png")
+    with pytest.raises(ValueError, match=r"bomb\.png can't be read .*decompression bomb"):
+        load_images(tmp_path, 4)
+
+
 def test_nothing_but_damaged_files(tmp_path):
     (tmp_path / "a.png").write_bytes(b"")
     with pytest.raises(ValueError, match="holds 1 images, and none can be read"):

@@ -19,6 +19,7 @@ import nbformat
 import pages
 import psutil
 import pytest
+import reading_time
 import run_notebooks
 import workers as tool_workers
 
@@ -308,4 +309,40 @@ def test_every_claim_has_its_evidence():
         assert row["worst"][0] > 0, row
         assert row["noticed"], row
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert f"all {len(rows)} comparisons of the checkpoints" in readme
+    assert f"all {len(rows)} comparisons of the checks" in readme
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_ten_seed_ranges_are_those_of_the_evidence(path):
+    rows = json.loads((ROOT / "docs" / "evidence.json").read_text(encoding="utf-8"))
+    rows = [row for row in rows if row["notebook"] == path.stem]
+    ranges = [(min(v), max(v)) for row in rows for v in (row["values"], row["limits"])]
+    for cell in nbformat.read(path, as_version=4).cells:
+        if "ten-seeds" not in cell.metadata.get("tags", []):
+            continue
+        assert not re.search("TEN", cell.source)
+        for low, high, percent in re.findall(r"([-\d.]+) to ([-\d.]*\d)(%?)", cell.source):
+            digits, factor = len(low.partition(".")[2]), 100 if percent else 1
+            told = [tuple(f"{factor * v:.{digits}f}" for v in pair) for pair in ranges]
+            assert (low, high) in told, f"no claim has the range {low} to {high}{percent}"
+
+
+def test_opening_and_readme_tell_how_long_it_takes_to_read():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in PATHS:
+        notebook = nbformat.read(path, as_version=4)
+        told = re.search(r"about (\d+) minutes to read", notebook.cells[0].source)[1]
+        measured = reading_time.minutes(notebook)
+        assert measured <= 120
+        assert abs(int(told) - measured) <= 6, f"{path.stem}: {measured:.0f} minutes"
+        assert re.search(rf"\({path.relative_to(ROOT)}\).*\| {told} min \|", readme)
+
+
+def test_reading_time_counts_words_and_lines_up_to_the_exercises():
+    cells = [
+        nbformat.v4.new_markdown_cell("word " * 260),
+        nbformat.v4.new_code_cell("a = 1\n\n" * 10),
+        nbformat.v4.new_markdown_cell("word " * 130 + "\n\n## Exercises\n\n" + "more " * 500),
+        nbformat.v4.new_code_cell("b = 2\n" * 50),
+    ]
+    assert reading_time.minutes(nbformat.v4.new_notebook(cells=cells)) == pytest.approx(4)

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 FLOORS = [
     {"arguments", "progress", "history"},
-    {"data", "folders", "losses", "latent", "runtime", "classify"},
+    {"data", "folders", "losses", "latent", "runtime", "classify", "frechet"},
     {"models", "evaluation", "scores", "plotting", "animation", "early_stopping", "watching"},
     {"training", "anomaly", "battery"},
     {"widgets", "checks"},

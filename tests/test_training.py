@@ -125,7 +125,7 @@ def test_beta_weighs_the_kl(images):
     assert quick(tight, images, beta=50, epochs=3).train_kl[-1] < 5
 
 
-@pytest.mark.parametrize("schedule", ["one-cycle", "constant"])
+@pytest.mark.parametrize("schedule", ["one-cycle", "linear-decay", "constant"])
 def test_schedules_drive_the_learning_rate(images, monkeypatch, schedule):
     seen = []
     step = torch.optim.Adam.step
@@ -139,6 +139,8 @@ def test_schedules_drive_the_learning_rate(images, monkeypatch, schedule):
     assert len(seen) == 20
     if schedule == "constant":
         assert set(seen) == {1e-3}
+    elif schedule == "linear-decay":
+        assert seen == pytest.approx([1e-3 * (1 - i / 20) for i in range(20)])
     else:
         assert max(seen) == pytest.approx(1e-3, rel=0.01)
         assert seen[0] == pytest.approx(1e-3 / 25)
@@ -383,7 +385,7 @@ def test_a_loss_that_is_not_finite_stops_at_once(images):
         ({"lr": "fast"}, "a positive number, such as 1e-3, got 'fast'"),
         ({"beta": -1}, "a number, 0 or more, got -1"),
         ({"beta": math.inf}, "a number, 0 or more, got inf"),
-        ({"schedule": "cosine"}, "'one-cycle' or 'constant', got 'cosine'"),
+        ({"schedule": "cosine"}, "'one-cycle' or 'linear-decay' or 'constant', got 'cosine'"),
         ({"patience": 0}, "a whole number, 1 or more, got 0"),
         ({"start_epoch": 0}, "a whole number, 1 or more, got 0"),
         ({"callback_every": 0}, "a whole number, 1 or more, got 0"),

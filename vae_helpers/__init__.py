@@ -14,6 +14,7 @@ from .data import (
 )
 from .evaluation import Evaluation, active_units, evaluate, importance_weighted_nll
 from .folders import load_images
+from .frechet import frechet_distance
 from .history import History
 from .latent import inverse_cdf_grid, lerp, slerp, uniform_grid
 from .losses import bernoulli_nll, gaussian_nll, kl_divergence, negative_elbo, squared_error

@@ -47,6 +47,8 @@ def load_images(
         FileNotFoundError, NotADirectoryError: if there is no such folder.
         ValueError: if there is no image in it, one is damaged, or `size` is unusable.
     """
+    from PIL.Image import DecompressionBombError
+
     folder, (height, width) = Path(folder), _check_size(size)
     if not folder.exists():
         raise FileNotFoundError(f"folder {folder} does not exist")
@@ -65,7 +67,7 @@ def load_images(
             try:
                 images[n], labels[n] = _load(path, height, width, colour), label
                 n += 1
-            except (OSError, ValueError, SyntaxError, EOFError) as error:
+            except (OSError, ValueError, SyntaxError, EOFError, DecompressionBombError) as error:
                 if not skip_damaged:
                     raise ValueError(
                         f"image file {path} can't be read ({error}): replace or remove it, or "

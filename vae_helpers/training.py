@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim.lr_scheduler import ConstantLR, LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import ConstantLR, LinearLR, LRScheduler, OneCycleLR
 
 from .arguments import check_choice, check_images, check_model, check_number
 from .data import batches
@@ -64,8 +64,9 @@ def fit(
         test: images to evaluate on after each epoch; never used to choose anything.
         epochs: passes over `train`; with early stopping, at most so many.
         batch_size: images a step.
-        lr: Adam's learning rate, the peak of it for "one-cycle".
-        schedule: "one-cycle" (rises, then falls to almost zero) or "constant".
+        lr: Adam's learning rate, the peak of it where it changes.
+        schedule: "one-cycle" (rises, then falls to almost zero, and Adam's first momentum does the
+            opposite, from 0.95 to 0.85 and back), "linear-decay" (falls to zero), or "constant".
         beta: weight of the KL term.
         seed: fixes batch order and noise, and leaves the caller's random state alone. The
             weights were drawn when the model was made: seed that, too.
@@ -152,7 +153,7 @@ def fit(
 
 
 def _check_options(schedule: str, precision: str, **numbers: float) -> None:
-    check_choice("schedule", schedule, ("one-cycle", "constant"))
+    check_choice("schedule", schedule, ("one-cycle", "linear-decay", "constant"))
     check_choice("precision", precision, ("medium", "high", "highest"))
     for name, value in numbers.items():
         check_number(name, value, *_NUMBERS[name])
@@ -175,4 +176,6 @@ def _check_trainable(model: Any) -> None:
 def _make_scheduler(schedule: str, optimizer: torch.optim.Optimizer, n_steps: int) -> LRScheduler:
     if schedule == "constant":
         return ConstantLR(optimizer, factor=1.0)
+    if schedule == "linear-decay":
+        return LinearLR(optimizer, start_factor=1.0, end_factor=0.0, total_iters=n_steps)
     return OneCycleLR(optimizer, optimizer.defaults["lr"], n_steps)

@@ -1,4 +1,4 @@
-"""Plausible ways to break each notebook: what its checkpoints are there to notice.
+"""Plausible ways to break each notebook: what its checks are there to notice.
 
 A break is a prelude, code that runs before the notebook, and replacements in its source. `slips`
 holds small local mistakes, one for each claim that no other break would touch.
@@ -22,16 +22,18 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
         "slips": (
             "",
             {
-                # the codes fill the plane evenly: no holes
-                "train_codes = autoencoder.encode(train_images)": (
-                    "train_codes = low + (high - low) * torch.rand(60_000, 2)"
+                # a control that is none, and two that have drifted
+                "torch.randn(len(train_codes) + len(codes), 2)": (
+                    "torch.rand(len(train_codes) + len(codes), 2)"
                 ),
-                # two recipes mixed up, one forgets the correlations and half the spread
-                '"N(0, I)": eps': '"N(0, I)": z[:n]',
-                '"fitted": z.mean(dim=0) + eps': '"fitted": z.mean(dim=0) + 0.5 * eps',
-                '"uniform": low + (high - low) * torch.rand(n, model.latent_dim, device=device)': (
-                    '"uniform": z[torch.randperm(n)]'
+                "share_astray(half, train_codes": "share_astray(half + 1, train_codes",
+                "drawn = draw_codes(fit_mixture(known, 1)).cpu()": (
+                    "drawn = 2 * draw_codes(fit_mixture(known, 1)).cpu()"
                 ),
+                # one Gaussian and the mixture of 50 change places
+                "GaussianMixture(n_parts,": "GaussianMixture(51 - n_parts,",
+                'chosen["copies"] = known': 'chosen["N(0, I)"] = chosen["copies"] = known',
+                "cov_b.trace() - 2 * roots.sum()": "cov_b.trace() - roots.sum()",
             },
         ),
     },

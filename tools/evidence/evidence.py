@@ -1,7 +1,7 @@
 """Re-train what the notebooks claim, seed after seed, and say how far each claim is from failing.
 
-Each run executes a notebook with another SEED; every comparison in a checkpoint is recorded instead
-of asserted. Then each notebook runs with a plausible break, to see which checkpoints notice.
+Each run executes a notebook with another SEED; every comparison in a check is recorded instead
+of asserted. Then each notebook runs with a plausible break, to see which checks notice.
 Results of single runs lie in build/evidence/, so that an interrupted call goes on where it stopped;
 the summary is docs/evidence.json and docs/evidence.md.
 """
@@ -115,7 +115,7 @@ class Recorder(ast.NodeTransformer):
 def sources(
     path: Path, slips: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[list[str], dict[str, Claim]]:
-    """The notebook's code cells, less the exercises, with recording checkpoints; and the claims."""
+    """The notebook's code cells, less the exercises, with recording checks; and the claims."""
     cells = nbformat.read(path, as_version=4).cells
     for right, wrong in slips.items():
         assert any(right in cell.source for cell in cells), f"{path.stem} has no line {right!r}"
@@ -198,7 +198,7 @@ def table(rows: list[dict], n: int) -> str:
     lines = [
         "# Evidence",
         "",
-        f"Every size that a checkpoint compares, over {n} seeds. *Left* and *limit* are the sides",
+        f"Every size that a check compares, over {n} seeds. *Left* and *limit* are the sides",
         "of the comparison; the *margin* is the distance between them, in the same unit, with the",
         "seed that gave it. Below zero the claim fails; `inf` stands for an exact equality that",
         "held. Of a loop, an array or a chain (a < b < c), the comparison that is closest to",
@@ -242,11 +242,16 @@ def main() -> int:
         waiting = [pool.submit(run, *job) for job in todo]
         for done in tqdm(as_completed(waiting), total=len(waiting), unit="run"):
             done.result()
-    rows = [row for path in paths for row in summary(path, seeds)]
+    store = ROOT / "docs" / "evidence.json"
+    stored = json.loads(store.read_text(encoding="utf-8")) if store.exists() else []
+    named = {path.stem for path in paths}
+    rows = [row for row in stored if row["notebook"] not in named]  # those stand as they are
+    rows += [row for path in paths for row in summary(path, seeds)]
+    rows.sort(key=lambda row: (row["notebook"], row["cell"]))
     text = table(rows, len(seeds))
     print(text)
-    (ROOT / "docs" / "evidence.json").write_text(json.dumps(rows, indent=1), encoding="utf-8")
-    (ROOT / "docs" / "evidence.md").write_text(text, encoding="utf-8")
+    store.write_text(json.dumps(rows, indent=1), encoding="utf-8")
+    store.with_suffix(".md").write_text(text, encoding="utf-8")
     return 1 if any(row["worst"][0] <= 0 for row in rows) else 0
 
 
