@@ -14,6 +14,7 @@ import tomllib
 from itertools import pairwise
 from pathlib import Path
 
+import controls
 import evidence
 import nbformat
 import pages
@@ -346,3 +347,12 @@ def test_reading_time_counts_words_and_lines_up_to_the_exercises():
         nbformat.v4.new_code_cell("b = 2\n" * 50),
     ]
     assert reading_time.minutes(nbformat.v4.new_notebook(cells=cells)) == pytest.approx(4)
+
+
+@pytest.mark.parametrize("name", controls.CONTROLS)
+def test_each_controlled_claim_is_held_by_a_check(name):
+    (path,) = [path for path in PATHS if path.stem == name]
+    claims = [claim.text for claim in evidence.sources(path)[1].values()]
+    for row in controls.CONTROLS[name]:
+        assert any(row.check in claim for claim in claims), row.check
+    assert all(line in (ROOT / "docs" / "evidence.md").read_text() for line in controls.table())

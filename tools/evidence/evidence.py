@@ -18,6 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
+import controls
 import nbformat
 from breaks import BREAKS
 from nbclient import NotebookClient
@@ -224,6 +225,7 @@ def table(rows: list[dict], n: int) -> str:
         lines.append(
             f"| {place} | `{claim}` | {' | '.join(ranges)} | {worst} | {best} | {noticed} |"
         )
+    lines += ["", "## Controls and rivals", "", *controls.table()]
     return "\n".join(lines) + "\n"
 
 
