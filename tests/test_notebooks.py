@@ -261,6 +261,8 @@ def test_the_cores_are_shared_out(monkeypatch, cores, gib_free, workers, threads
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert tool_workers.n_workers() == workers
     assert tool_workers.environment(workers)["OMP_NUM_THREADS"] == str(threads)
+    monkeypatch.setenv("OMP_NUM_THREADS", "")
+    assert tool_workers.environment(workers)["OMP_NUM_THREADS"] == str(threads)
     monkeypatch.setenv("OMP_NUM_THREADS", "3")  # the user's own wish goes first
     assert tool_workers.environment(workers)["OMP_NUM_THREADS"] == "3"
 

@@ -22,4 +22,5 @@ def n_workers() -> int:
 def environment(workers: int) -> dict[str, str]:
     """Environment of a worker: its share of the cores, unless the user has set one."""
     share = str(max(1, n_cores() // workers))
-    return {"OMP_NUM_THREADS": share, **os.environ}
+    # An empty value is no wish: PyTorch would take all cores for each worker.
+    return {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS") or share}
