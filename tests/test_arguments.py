@@ -34,6 +34,7 @@ GOOD = {
     "evaluate": {"model": MODEL, "x": IMAGES, "seed": 0},
     "importance_weighted_nll": {"model": MODEL, "x": IMAGES, "n_samples": 2},
     "active_units": {"model": MODEL, "x": IMAGES},
+    "frechet_distance": {"a": CODES, "b": CODES},
     "anomaly_scores": {"model": MODEL, "x": IMAGES},
     "make_anomalies": {"images": IMAGES, "seed": 0},
     "fit": {"model": MODEL, "train": IMAGES, "epochs": 1, "lr": 1e-3, "beta": 1.0},

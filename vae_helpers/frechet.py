@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from .arguments import check_tensor
+
 
 def frechet_distance(a: Tensor, b: Tensor) -> float:
     """Squared Fréchet distance between normal distributions fitted to two sets of features.
@@ -24,12 +26,7 @@ def frechet_distance(a: Tensor, b: Tensor) -> float:
     Source: Dowson & Landau (1982); as a measure of generators: Heusel et al. (2017).
     """
     for name, values in (("a", a), ("b", b)):
-        if not isinstance(values, Tensor) or not values.is_floating_point():
-            raise TypeError(
-                f"{name} must be a floating-point tensor (N, D), got {type(values).__name__}"
-                f"{f' of {values.dtype}' if isinstance(values, Tensor) else ''}: "
-                f"torch.as_tensor({name}).float() makes one"
-            )
+        check_tensor(name, values)
         if values.ndim != 2 or len(values) < 2:
             raise ValueError(
                 f"{name} must have shape (N, D), features of N >= 2 images, got "
