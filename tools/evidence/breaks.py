@@ -46,33 +46,46 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
         "slips": (
             "",
             {
-                # steps 1 to 5: a forgotten factor, a wrong sign, the wrong distribution
-                "by_draws = log_weight.exp().mean().log()": "by_draws = log_weight.mean()",
-                "prior.log_prob(z) - q.log_prob(z)).mean()\n    assert": (
-                    "prior.log_prob(z)).mean() + 3\n    assert"
+                # steps 1 to 5: forgotten logarithms, the wrong order, nothing normalized
+                "by_draws = toy_log_weights(toy_q).exp()": "by_draws = toy_log_weights(toy_q)",
+                "elbo = toy_log_weights(Normal(mean, width)).mean()": (
+                    "elbo = toy_log_weights(Normal(mean, width)).exp().mean()"
                 ),
-                "mean() - kl_divergence(q, prior)\nassert": (
-                    "mean() - kl_divergence(prior, q)\nassert"
+                "kl_divergence(toy_q, toy_prior)\nassert": (
+                    "kl_divergence(toy_prior, toy_q)\nassert"
                 ),
-                "log_posterior = toy_log_likelihood(x, grid) + prior": (
-                    "log_posterior = toy_log_likelihood(x, grid) - prior"
-                ),
-                "for _ in range(300):": "for _ in range(30):",
-                # variances and the KL by draws
-                "draws = (q.log_prob(z) - prior": "draws = 0.5 * (q.log_prob(z) - prior",
+                "log_posterior = joint_on_grid - toy_log_p(toy_x)": "log_posterior = joint_on_grid",
+                "encoded = toy_exact_bounds(*toy_encode())": "encoded = searched",
+                # variances, the KL by draws, weights
+                "log_ratios = (one_q": "log_ratios = 0.5 * (one_q",
                 "score = f * z[:, 0]": "score = f * z[:, 0] / dims",
                 "with_baseline = (f - f.mean())": "with_baseline = (z[:, 0] - 2).square()",
                 "part.requires_grad_(not freeze_encoder)": "part.requires_grad_(True)",
                 "importance_weighted_nll(vae, test_images[:1000], k)": (
                     "importance_weighted_nll(vae, test_images[:1000], 1000 // k)"
                 ),
+                "return log_p_x + log_p_z - log_q_z": "return log_p_x - log_p_z - log_q_z",
+                # the comparison with itself, and with images of its own training set
+                '{"VAE": vae, "autoencoder": plain}': '{"VAE": vae, "autoencoder": vae}',
+                'for way in ("copies", "mixture of 50"):': (
+                    "for way in ('copies', 'mixture of 50'):\n"
+                    "        invented[name]['mixture of 50'] = train_images"
+                ),
+                "return (math.log(n_draws) - log_w.logsumexp(dim=1)).mean().item()": (
+                    "return -log_w.logsumexp(dim=1).mean().item()"
+                ),
                 # the mistakes, not made
-                "log_weights = log_p_x + log_p_z": "log_weights = log_p_x - log_p_z",
+                '"mean": 392,': '"mean": 0.1,',
+                '"learned": None': '"learned": 0.1',
                 "sigma = logvar.exp()  #": "sigma = (0.5 * logvar).exp()  #",
-                "mu, 2 * logvar)": "mu, logvar)",
+                "mu_4, 2 * logvar_4)": "mu_4, logvar_4)",
+                "(0.25 + noise).log()": "(1 + noise).log()",
                 "return mu.sigmoid(), logvar.sigmoid()": "return mu, logvar",
-                "z = width * torch.randn": "z = torch.randn",
             },
+        ),
+        "densities of noise": (
+            "",
+            {"else codes[:20_000]": "else torch.randn_like(codes[:20_000])"},
         ),
     },
     "03_latent_grid": {
