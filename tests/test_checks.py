@@ -125,6 +125,50 @@ def trade_off(make_model, train, test, betas, **options):
     return torch.tensor(rows)
 
 
+def trade_off_backwards(make_model, train, test, betas):
+    """The largest beta first, after a model made just to look at it."""
+    assert sum(p.numel() for p in make_model().parameters()) > 0
+    rows = {}
+    for beta in sorted(betas, reverse=True):
+        model = make_model()
+        vh.fit(model, train, beta=beta, epochs=10, progress=False)
+        rows[beta] = torch.tensor(vh.evaluate(model, test)[1:])
+    return torch.stack([rows[beta] for beta in betas])
+
+
+def trade_off_twice(*args):
+    """The mean of two runs a beta, by a loop without fit."""
+    return (trade_off(*args, epochs=10, seed=0) + trade_off(*args, epochs=10, seed=1)) / 2
+
+
+def trade_off_by_hand(make_model, train, test, betas):
+    rows = []
+    for beta in betas:
+        model = make_model()
+        optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+        for _ in range(10):
+            for x in train[torch.randperm(len(train))].split(128):
+                nll, kl = model.loss_terms(x)
+                optimizer.zero_grad()
+                (nll + beta * kl).mean().backward()
+                optimizer.step()
+        model.eval()
+        rows.append(vh.evaluate(model, test)[1:])
+    return torch.tensor(rows)
+
+
+def trade_off_warm(make_model, train, test, betas):
+    rows, last = [], None
+    for beta in betas:
+        model = make_model()
+        if last is not None:
+            model.load_state_dict(last.state_dict())
+        vh.fit(model, train, beta=beta, epochs=10, progress=False)
+        rows.append(vh.evaluate(model, test)[1:])
+        last = model
+    return torch.tensor(rows)
+
+
 def trade_off_on_one_model(make_model, train, test, betas):
     model = make_model()
     return trade_off(lambda: model, train, test, betas)
@@ -162,14 +206,22 @@ RIGHT = {
         lambda p, c: (p[:, None] - c[None]).square().sum(-1).sqrt().amin(-1).double(),
     ],
     "pca_by_svd": [pca, pca_by_covariance],
-    "components_needed": [count_components],
+    "components_needed": [count_components, lambda x, s: next(
+        k for k in range(1, x.shape[1] + 1)
+        if PCA(k, svd_solver="full").fit(x.numpy()).explained_variance_ratio_.sum() > s - 1e-6)],
     "denoising_loss": [
         lambda m, x, e: vh.squared_error(m(x + e), x),
         lambda m, x, e: F.mse_loss(m(e + x), x, reduction="none").sum(dim=(1, 2, 3)),
     ],
     "reparameterize": [lambda m, s, e: torch.addcmul(m, (s / 2).exp(), e),
                        lambda m, s, e: m + s.exp().sqrt() * e],
-    "kl_by_hand": [kl_of_library],
+    "kl_by_hand": [
+        kl_of_library,
+        lambda m, s, t: torch.stack([
+            sum(((a**2 + b.exp()) / t**2 - 1 - b) / 2 + math.log(t) for a, b in zip(*row))
+            for row in zip(m, s)]),
+        lambda m, s, t: -(0.5 * (1 + s - m**2 / t**2 - s.exp() / t**2) - math.log(t)).sum(-1),
+    ],
     "bernoulli_nll": [
         nll_of_library,
         lambda a, x: -(F.logsigmoid(a) * x + F.logsigmoid(-a) * (1 - x)).flatten(1).sum(1),
@@ -178,6 +230,9 @@ RIGHT = {
     "beta_trade_off": [
         lambda *args: trade_off(*args, epochs=5),
         lambda *args: trade_off(*args, epochs=12, batch_size=64, seed=1),
+        trade_off_backwards,
+        trade_off_twice,
+        trade_off_by_hand,
     ],
     "prior_mass": [boxes],
     "inverse_cdf_grid": [grid_by_loops],
@@ -199,6 +254,10 @@ WRONG = {
         "values and indices": lambda p, c: torch.cdist(p, c).min(1),
         "to the first code": lambda p, c: (p - c[0]).norm(dim=1),
         "kept a dimension": lambda p, c: torch.cdist(p, c).amin(1, keepdim=True),
+        "leaves out codes at a distance of 0": lambda p, c: (
+            d := torch.cdist(p, c)).masked_fill(d < 1e-6, torch.inf).amin(1),
+        "nearest by another distance": lambda p, c: (
+            p - c[torch.cdist(p, c, p=1).argmin(1)]).norm(dim=1),
     },
     "pca_by_svd": {
         "not centred": lambda x, k: x @ torch.linalg.svd(x).Vh[:k].T @ torch.linalg.svd(x).Vh[:k],
@@ -228,6 +287,15 @@ WRONG = {
         "the share": lambda x, s: s,
         "always 90%": lambda x, s: count_components(x, 0.9),
         "a list": lambda x, s: [count_components(x, s)] * 2,
+        "a string": lambda x, s: str(count_components(x, s)),
+        "a float": lambda x, s: float(count_components(x, s)),
+        "a tensor": lambda x, s: torch.tensor(count_components(x, s)),
+        "more than the share": lambda x, s: int(
+            ((v := torch.linalg.svdvals(x - x.mean(0)) ** 2).cumsum(0) / v.sum() <= s).sum()) + 1,
+        "the tail": lambda x, s: int(
+            ((v := torch.linalg.svdvals(x - x.mean(0)) ** 2).cumsum(0) / v.sum() >= s).sum()),
+        "not added up": lambda x, s: int(
+            ((v := torch.linalg.svdvals(x - x.mean(0)) ** 2) / v.sum() < s).sum()) + 1,
     },
     "denoising_loss": {
         "against the noisy image": lambda m, x, e: vh.squared_error(m(x + e), x + e),
@@ -244,6 +312,9 @@ WRONG = {
         "loss and zeros": lambda m, x, e: ((loss := vh.squared_error(m(x + e), x)), 0 * loss),
         "only for batch size 1": lambda m, x, e: (m(x + e) - x).square().sum()[None],
         "no gradient": lambda m, x, e: vh.squared_error(m(x + e), x).detach(),
+        "no gradient to the model": lambda m, x, e: vh.squared_error(m(x + e).detach(), x),
+        "model in no_grad": lambda m, x, e: vh.squared_error(torch.no_grad()(m)(x + e), x),
+        "flat images": lambda m, x, e: vh.squared_error(m((x + e).flatten(1)).view_as(x), x),
     },
     "reparameterize": {
         "variance for sigma": lambda m, s, e: m + s.exp() * e,
@@ -257,6 +328,11 @@ WRONG = {
         "root of logvar": lambda m, s, e: m + s.abs().sqrt() * e,
         "right for logvar 0 only": lambda m, s, e: m + e * (1 + s),
         "one eps for the batch": lambda m, s, e: m + (s / 2).exp() * e[:1],
+        "sigma cut off": lambda m, s, e: m + (s / 2).exp().detach() * e,
+        "mu cut off": lambda m, s, e: m.detach() + (s / 2).exp() * e,
+        "sigma by NumPy": lambda m, s, e: m + torch.as_tensor(
+            np.exp(0.5 * s.detach().numpy())) * e,
+        "logvar clamped": lambda m, s, e: m + (s.clamp(-4, 4) / 2).exp() * e,
         "cut off from gradients": lambda m, s, e: torch.tensor((m + (s / 2).exp() * e).tolist()),
         "in place": lambda m, s, e: m.add_((s / 2).exp() * e),
     },
@@ -286,6 +362,10 @@ WRONG = {
         "only for batch size 1": lambda m, s, t: kl_of_library(m, s, t).sum().view(1),
         "in place": lambda m, s, t: kl_of_library(m, s.mul_(1), t) + s.exp_().sum() * 0,
         "no gradient": lambda m, s, t: kl_of_library(m.detach(), s.detach(), t),
+        "logvar clamped": lambda m, s, t: kl_of_library(m, s.clamp(-4, 4), t),
+        "sigma not divided": lambda m, s, t: kl_of_library(m, s, t) + 0.5 * (
+            s.exp() * (1 - t**-2)).sum(1),
+        "mu lost": lambda m, s, t: kl_of_library(0 * m, s, t),
     },
     "bernoulli_nll": {
         "sign": lambda a, x: -nll_of_library(a, x),
@@ -307,6 +387,15 @@ WRONG = {
         "over rows only": lambda a, x: F.binary_cross_entropy_with_logits(
             a, x, reduction="none").sum(1),
         "swapped": lambda a, x: nll_of_library(-a, x),
+        "gradient not a number": lambda a, x: (
+            torch.where(a > 20, a, torch.log1p(a.exp())) - x * a).flatten(1).sum(1),
+        "clipped further out": lambda a, x: nll_of_library(a.clamp(-300, 300), x),
+        "in double precision": lambda a, x: (
+            (1 + a.double().exp()).log() - x * a.double()).flatten(1).sum(1).float(),
+        "for images of 16 pixels": lambda a, x: 16 * F.binary_cross_entropy_with_logits(
+            a, x, reduction="none").mean((1, 2, 3)),
+        "no x": lambda a, x: F.softplus(a).flatten(1).sum(1),
+        "bits": lambda a, x: nll_of_library(a, x) / math.log(2),
     },
     "effective_beta": {
         "upside down": lambda n, d, w: d / n / w,
@@ -318,25 +407,39 @@ WRONG = {
         "no pixels": lambda n, d, w: w / d,
         "whole division": lambda n, d, w: w * (n // d),
         "product": lambda n, d, w: w * n * d,
-        "a string": lambda n, d, w: f"about {w * n / d}",
+        "a string": lambda n, d, w: f"{w * n / d}",
+        "the weight for a beta of 1": lambda n, d, w: d / n,
         "a tensor of two": lambda n, d, w: torch.tensor([w * n / d, 1]),
     },
     "beta_trade_off": {
         "one model for all": trade_off_on_one_model,
         "beta never reaches fit": trade_off_without_beta,
-        "columns swapped": lambda *a: trade_off(*a, epochs=3).flip(1),
-        "KL times beta": lambda *a: trade_off(*a, epochs=3)
+        "columns swapped": lambda *a: trade_off(*a, epochs=10).flip(1),
+        "KL times beta": lambda *a: trade_off(*a, epochs=10)
         * torch.stack([torch.ones(3), torch.tensor(a[3])], 1),
         "on the training images": lambda make, train, test, betas: trade_off(
-            make, train, train, betas, epochs=3),
-        "loss for NLL": lambda *a: trade_off(*a, epochs=3) @ torch.tensor([[1.0, 0], [1, 1]]),
-        "loss and NLL": lambda *a: trade_off(*a, epochs=3) @ torch.tensor([[1.0, 1], [1, 0]]),
-        "loss, NLL and KL": lambda *a: trade_off(*a, epochs=3) @ torch.tensor(
+            make, train, train, betas, epochs=10),
+        "loss for NLL": lambda *a: trade_off(*a, epochs=10) @ torch.tensor([[1.0, 0], [1, 1]]),
+        "loss and NLL": lambda *a: trade_off(*a, epochs=10) @ torch.tensor([[1.0, 1], [1, 0]]),
+        "loss, NLL and KL": lambda *a: trade_off(*a, epochs=10) @ torch.tensor(
             [[1.0, 1, 0], [1, 0, 1]]),
         "a single epoch": lambda *a: trade_off(*a, epochs=1),
-        "transposed": lambda *a: trade_off(*a, epochs=3).T,
-        "a list": lambda *a: trade_off(*a, epochs=3).tolist(),
-        "per pixel": lambda *a: trade_off(*a, epochs=3) / 784,
+        "trained on the test images": lambda make, train, test, betas: trade_off(
+            make, test, test, betas, epochs=10),
+        "trained on both": lambda make, train, test, betas: trade_off(
+            make, torch.cat([train, test]), test, betas, epochs=10),
+        "a warm start": trade_off_warm,
+        "betas of its own": lambda make, train, test, betas: trade_off(
+            make, train, test, (0.1, 1.0, 10.0), epochs=10),
+        "in its own order": lambda make, train, test, betas: trade_off(
+            make, train, test, sorted(betas), epochs=10),
+        "beta squared": lambda make, train, test, betas: trade_off(
+            make, train, test, [b * b for b in betas], epochs=10),
+        "a few images": lambda make, train, test, betas: trade_off(
+            make, train[:900], test, betas, epochs=10),
+        "transposed": lambda *a: trade_off(*a, epochs=10).T,
+        "a list": lambda *a: trade_off(*a, epochs=10).tolist(),
+        "per pixel": lambda *a: trade_off(*a, epochs=10) / 784,
     },
     "prior_mass": {
         "sign": lambda a, b: -boxes(a, b),
@@ -538,7 +641,17 @@ def test_hints_name_the_mistake(capsys):
         ("beta_trade_off", "loss, NLL and KL"): "three columns",
         ("posterior_ellipse", "clockwise"): "clockwise",
         ("beta_trade_off", "one model for all"): "make_model(): 1, values of beta: 3",
-        ("kl_by_hand", "no gradient"): "no gradient flows back",
+        ("kl_by_hand", "no gradient"): "no gradient flows back to m;",
+        ("reparameterize", "sigma cut off"): "no gradient flows back to s;",
+        ("denoising_loss", "model in no_grad"): "no gradient flows back to m;",
+        ("bernoulli_nll", "gradient not a number"): "the gradient with respect to a is not",
+        ("bernoulli_nll", "clipped further out"): "Right for ordinary logits",
+        ("beta_trade_off", "trained on both"): "trained on test images",
+        ("beta_trade_off", "in its own order"): "in the order of betas",
+        ("beta_trade_off", "a warm start"): "from scratch",
+        ("components_needed", "a string"): "a whole number, an int, not a str",
+        ("components_needed", "more than the share"): "just the share is enough",
+        ("effective_beta", "divided by the weight"): "multiply",
     }
     for (name, what), words in hints.items():
         assert words in verdict(name, WRONG[name][what], capsys)
@@ -547,3 +660,30 @@ def test_hints_name_the_mistake(capsys):
 def test_every_check_is_tested_and_has_an_exercise():
     names = {check_called(stub) for path in PATHS for stub, _ in exercises(path)}
     assert set(RIGHT) == set(WRONG) == names
+
+
+def test_errors_of_pytorch_are_not_taken_for_the_stub(capsys):
+    """PyTorch raises NotImplementedError, too, where an operation doesn't know a type."""
+
+    def half(p, c):
+        raise NotImplementedError("an operation that is not implemented for 'Half'")
+
+    said = verdict("nearest_code_distance", half, capsys)
+    assert "your function raised NotImplementedError" in said
+    assert "not solved yet" not in said
+
+
+def test_collisions_give_no_hint(capsys):
+    """A wrong answer that agrees with a known mistake in one case only gets no hint at all."""
+    said = verdict("components_needed", WRONG["components_needed"]["the tail"], capsys)
+    assert "square" not in said
+    assert "tried with" in said
+
+
+def test_cases_are_told_by_the_names_of_the_learner(capsys):
+    def kl(mean, log_variance, width):
+        return kl_of_library(mean, log_variance, width) + 0.1
+
+    said = verdict("kl_by_hand", kl, capsys)
+    assert "tried with mean of shape (4, 3), from -" in said
+    assert "width = 1.0" in said

@@ -6,11 +6,12 @@ import torch
 from torch import Tensor
 
 from .. import latent
-from .engine import examine, normal
+from .comparing import normal
+from .engine import examine
 
 SAME_WAY = (
-    "not a number where both codes point the same way: rounding makes the cosine a little more "
-    "than 1 (clamp it), or sin(0) is 0 (go straight there)"
+    "Here both codes point the same way: rounding may make the cosine a little more than 1 "
+    "(clamp it), and sin of the angle is 0 or nearly so (go straight there)"
 )
 
 
@@ -32,14 +33,14 @@ def slerp(function: Callable[[Tensor, Tensor, int], Tensor]) -> None:
     def direction(seed: int) -> Tensor:
         return normal(20, seed=seed)
 
-    def stays(a: Tensor, b: Tensor, n: int) -> Tensor:
-        return a.expand(n, -1)
+    def parallel(a: Tensor, b: Tensor, n: int) -> bool:
+        return bool(torch.dot(a, b) > 0.9999 * a.norm() * b.norm())
 
-    def nan(a: Tensor, b: Tensor, n: int) -> Tensor:
-        return torch.full((n, len(a)), 0.0 if len(a) == 20 else torch.nan)
+    def stays(a: Tensor, b: Tensor, n: int) -> Tensor | None:
+        return a.expand(n, -1) if parallel(a, b, n) and not torch.equal(a, b) else None
 
-    def nan_if_same(a: Tensor, b: Tensor, n: int) -> Tensor:
-        return torch.full((n, len(a)), torch.nan if len(a) == 20 else 0.0)
+    def nan(a: Tensor, b: Tensor, n: int) -> Tensor | None:
+        return None if len(a) == 20 else torch.full((n, len(a)), torch.nan)
 
     def without_norms(a: Tensor, b: Tensor, n: int) -> Tensor:
         return arc(a, b, torch.acos(torch.dot(a, b).clamp(-1, 1)), steps(n))
@@ -50,7 +51,6 @@ def slerp(function: Callable[[Tensor, Tensor, int], Tensor]) -> None:
         + [(a, a * scale, 5) for a in map(direction, range(8)) for scale in (1, 2)],
         [
             (nan, "not a number: dot / (norm * norm) lies in -1 to 1, and acos wants just that"),
-            (nan_if_same, SAME_WAY),
             (stays, "same direction, another length: go straight from one to the other"),
             (latent.lerp, "that is the straight line"),
             (lambda a, b, n: latent.slerp(b, a, n), "it runs backwards: t = 0 is the start"),
@@ -60,6 +60,7 @@ def slerp(function: Callable[[Tensor, Tensor, int], Tensor]) -> None:
             (lambda a, b, n: latent.slerp(unit(a), unit(b), n), "the ends keep their own lengths"),
         ],
         "codes of equal norm keep it on the way, as the prior's do; one direction needs no arc.",
+        otherwise=lambda a, b, n: SAME_WAY if parallel(a, b, n) else "",
     )  # fmt: skip
 
 

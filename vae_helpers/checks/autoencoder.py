@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .engine import examine, normal
+from .comparing import normal
+from .engine import examine
 
 
 def nearest_code_distance(function: Callable[[Tensor, Tensor], Tensor]) -> None:
@@ -15,9 +16,14 @@ def nearest_code_distance(function: Callable[[Tensor, Tensor], Tensor]) -> None:
     def all_pairs(points: Tensor, codes: Tensor) -> Tensor:
         return (points[:, None] - codes).norm(dim=2)
 
+    on_codes = normal(12, 2, seed=5)
     examine(
         function, lambda p, c: all_pairs(p, c).amin(dim=1),
-        [(normal(m, 2), normal(n, 2, seed=1)) for m, n in ((6, 9), (1, 4))],
+        [
+            *[(normal(m, 2), normal(n, 2, seed=1)) for m, n in ((6, 9), (1, 4), (50, 60))],
+            (on_codes[:9], on_codes[3:]),  # some points lie on a code
+            (100 * normal(7, 2).double(), 100 * normal(3, 2, seed=1).double()),
+        ],
         [
             (lambda p, c: all_pairs(p, c).amin(dim=0), "one distance a point, not one a code"),
             (lambda p, c: all_pairs(p, c).square().amin(dim=1), "its square: take the root"),
@@ -70,9 +76,21 @@ def pca_by_svd(function: Callable[[Tensor, int], Tensor]) -> None:
         v = torch.linalg.svd(x - mean, full_matrices=False).Vh[-k:]
         return mean + (x - mean) @ v.T @ v
 
+    def without_taking_off(x: Tensor, k: int) -> Tensor:
+        v = torch.linalg.svd(x - x.mean(dim=0), full_matrices=False).Vh[:k]
+        return x.mean(dim=0) + x @ v.T @ v
+
+    def raw_directions(x: Tensor, k: int) -> Tensor:
+        mean, v = x.mean(dim=0), torch.linalg.svd(x, full_matrices=False).Vh[:k]
+        return mean + (x - mean) @ v.T @ v
+
     examine(
         function, truth,
-        [(normal(20, 6) * torch.arange(1, 7) + 2, 2), (normal(9, 5, seed=1) + 1, 4)],
+        [
+            (normal(20, 6) * torch.arange(1, 7) + 2, 2),
+            (normal(9, 5, seed=1) + 1, 4),
+            (normal(6, 11, seed=2).double() - 1, 3),
+        ],
         [
             (uncentred, "subtract the mean image first, and add it back at the end"),
             (no_mean_back, "almost: add the mean image back at the end"),
@@ -81,6 +99,12 @@ def pca_by_svd(function: Callable[[Tensor, int], Tensor]) -> None:
             (without_sizes, "the singular values S are missing; or project x - mean instead"),
             (codes, "these are the codes; multiply by the directions again to get back to pixels"),
             (last_components, "those are the last components; svd sorts the largest first"),
+            (without_taking_off, "subtract the mean before you project, too, not only for the SVD"),
+            (
+                lambda x, k: without_taking_off(x, k) - x.mean(dim=0),
+                "subtract the mean before you project, too, not only for the SVD",
+            ),
+            (raw_directions, "the SVD wants x - mean, too: else it finds the mean first"),
         ],
         "PCA is the best flat surface, the baseline that a nonlinear autoencoder must beat.",
     )  # fmt: skip
@@ -101,16 +125,26 @@ def components_needed(function: Callable[[Tensor, float], int]) -> None:
         return int((s.cumsum(0) / s.sum() < share).sum()) + 1
 
     data = 3 * normal(200, 40) * 0.93 ** torch.arange(40) + torch.arange(40) / 10
+    square = torch.tensor([[1.0, 0], [-1, 0], [0, 1], [0, -1]])  # both directions hold one half
+    cases = [(data, share) for share in (0.9, 0.8, 0.3, 0.99)]
     examine(
-        function, truth, [(data, share) for share in (0.9, 0.8, 0.3, 0.99)],
+        function, truth, [*cases, (data[:50, :7].double(), 0.6), (square, 0.5), (square, 0.6)],
         [
             (
                 lambda x, share: int((values(x, 1) < share).sum()) + 1,
                 "variance goes with the square of a singular value",
             ),
             (uncentred, "subtract the mean first: variance is measured around it"),
-            (lambda x, share: truth(x, share) - 1, "one too few: with so many it stays below"),
+            (lambda x, share: truth(x, share) - 1, "one too few: that many hold less than it"),
             (lambda x, share: truth(x, share) + 1, "one too many"),
+            (
+                lambda x, share: int((values(x) <= share).sum()) + 1,
+                "at least this share: just the share is enough, and then it is one too many",
+            ),
+            (
+                lambda x, share: int((values(x).diff(prepend=0 * values(x)[:1]) < share).sum()) + 1,
+                "add the shares up before you compare: cumsum",
+            ),
             (lambda x, share: 1, "always 1? Divide by the sum of all before you count"),
             (lambda x, share: share, "the number of components, not a share"),
         ],
@@ -121,8 +155,19 @@ def components_needed(function: Callable[[Tensor, float], int]) -> None:
 def denoising_loss(function: Callable[[Any, Tensor, Tensor], Tensor]) -> None:
     """`f(model, x, noise)`: squared error per image, (N,); `model(image)` gives a picture."""
 
-    def model(x: Tensor) -> Tensor:
-        return 0.7 * x + 0.1
+    class Model(torch.nn.Module):  # with a weight, so that its gradient can be looked at
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = torch.nn.Conv2d(1, 1, 3, padding=1)
+            with torch.no_grad():
+                self.layer.weight.copy_(normal(1, 1, 3, 3, seed=4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            if x.dim() != 4:
+                raise ValueError(f"the model wants images (batch, 1, H, W), got {tuple(x.shape)}")
+            return (self.layer(x) / 4 + 0.3).clamp(0, 1)
+
+    model = Model()
 
     def error(a: Tensor, b: Tensor) -> Tensor:
         return (a - b).square().flatten(1).sum(dim=1)
@@ -132,12 +177,15 @@ def denoising_loss(function: Callable[[Any, Tensor, Tensor], Tensor]) -> None:
 
     examine(
         function, truth,
-        [(model, normal(n, 1, 4, 4, seed=n), normal(n, 1, 4, 4, seed=9)) for n in (3, 1)],
+        [
+            (model, normal(n, 1, h, w, seed=n).sigmoid(), normal(n, 1, h, w, seed=9))
+            for n, h, w in ((3, 4, 5), (1, 6, 4))
+        ],
         [
             (lambda m, x, e: error(m(x + e), x + e), "compare with the clean image, not the noisy"),
             (lambda m, x, e: error(m(x), x), "the model must see the noisy image, x + noise"),
             (lambda m, x, e: error(m(x), x + e), "the other way round: noisy in, clean wanted"),
-            (lambda m, x, e: error(m(x + e), x) / 16, "sum over the pixels, don't average"),
+            (lambda m, x, e: error(m(x + e), x) / x[0].numel(), "sum over pixels, no mean"),
             (lambda m, x, e: error(m(x + e), x).mean(), "one value per image, not their mean"),
             (lambda m, x, e: (m(x + e) - x).flatten(1).sum(1), "square the differences"),
             (lambda m, x, e: (m(x + e) - x).abs().flatten(1).sum(1), "squares, not abs()"),
@@ -145,6 +193,5 @@ def denoising_loss(function: Callable[[Any, Tensor, Tensor], Tensor]) -> None:
             (lambda m, x, e: error(m(x + e).sigmoid(), x), "model gives pixels: no sigmoid"),
         ],
         "to remove noise, a network must know what images look like.",
-        otherwise="Is the noise the one you were given?",
-        differentiable=True,
+        gradients=(0,),
     )  # fmt: skip

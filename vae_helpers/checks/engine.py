@@ -1,7 +1,6 @@
 """Run a learner's function against the truth, and say the first thing that helps."""
 
 import linecache
-import math
 import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -9,12 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .comparing import describe, difference, wrong_gradient
+
 Mistake = tuple[Callable[..., Any], str]
-
-
-def normal(*shape: int, seed: int = 0) -> Tensor:
-    """Draw numbers from N(0, 1) to try a function on, the same each time."""
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def examine(
@@ -23,87 +19,123 @@ def examine(
     cases: Sequence[tuple[Any, ...]],
     mistakes: Sequence[Mistake],
     why: str | Callable[[], str],
-    otherwise: str = "",
+    otherwise: Callable[..., str] = lambda *_: "",
     rtol: float = 1e-4,
-    differentiable: bool = False,
+    gradients: Sequence[int] = (),
 ) -> None:
     """Print one verdict: not solved yet, not right (with a hint), an error of theirs, or correct.
 
     Args:
         function: the learner's.
-        truth: the right function; it is called after theirs and returns a tensor or a float, or a
+        truth: the right function; it is called after theirs and returns a tensor, a number, or a
             function that judges their result, message or empty string.
         cases: argument tuples to try, one after another.
-        mistakes: pairs (wrong function, hint), for answers that learners really give.
+        mistakes: pairs (wrong function, hint), for answers that learners really give. A hint is
+            given if the wrong function, and no other, agrees with theirs in all cases; it may
+            return None where it has no opinion.
         why: one line on why the exercise matters, for a right answer.
-        otherwise: hint for wrong answers that are not among the mistakes.
+        otherwise: from the arguments of the case, a hint for other wrong numbers.
         rtol: relative tolerance.
-        differentiable: gradients must flow back to every tensor of the first case.
+        gradients: which arguments, tensors or modules, must get the right gradient.
     """
     if not callable(function):
         return print(f"not right: pass the function itself, without brackets; got {function!r}")
-    if differentiable:
-        cases = [*cases, tuple(_leaf(argument) for argument in cases[0])]
     for case in cases:
-        given = tuple(_copy(argument) for argument in case)
+        given = _copies(case)
         try:
             found = function(*given)
-        except NotImplementedError:
-            return print("not solved yet: replace the raise with your own lines, and run again")
+        except NotImplementedError as error:
+            if not error.args:  # PyTorch raises it, too, but says what for
+                return print("not solved yet: replace the raise with your own lines, and run again")
+            return print(their_error(error, function))
         except Exception as error:
-            return print(_their_error(error, function))
+            return print(their_error(error, function))
         if any(not _same(a, b) for a, b in zip(given, case, strict=True)):
             return print(
                 "not right: your function changes its argument in place, which the caller will "
                 "not expect; work on new tensors (x + 1, not x += 1)"
             )
         expected = truth(*case)
+        names = argument_names(function, len(case))
         if found is None:
             message = "your function returns None: is there a return statement?"
         elif callable(expected):
             message = expected(found)
         elif message := difference(found, expected, rtol):
-            advice = f". {otherwise}" if otherwise and message.startswith("at index") else ""
-            general = f"{message}; tried with {_describe(case)}{advice}"
-            message = _known(found, case, mistakes, rtol) or general
+            advice = otherwise(*case) if message.startswith("at index") else ""
+            general = f"{message}; tried with {describe(names, case)}"
+            message = (
+                (_by_chance(function, found, case) if rtol < 1e-2 else "")
+                or _known(function, found, case, cases, mistakes, rtol)
+                or (f"{general}. {advice}" if advice else general)
+            )
+        if not message and gradients:
+            try:
+                message = wrong_gradient(function, truth, case, [(i, names[i]) for i in gradients])
+            except RuntimeError as error:  # .numpy() of what needs a gradient, for example
+                message = f"the numbers are right, but for gradients {their_error(error, function)}"
         if message:
             return print(f"not right: {message}")
-        if any(isinstance(a, Tensor) and a.requires_grad for a in case) and not found.requires_grad:
-            return print(
-                "not right: the numbers are, but no gradient flows back to the arguments; stay "
-                "with torch functions, without .detach(), .item(), numpy or a new torch.tensor(...)"
-            )
     return print(f"correct: {why() if callable(why) else why}")
 
 
-def _describe(case: tuple[Any, ...]) -> str:
-    """Return the arguments in words: numbers as they are, tensors by shape."""
-    words = (f"shape {tuple(a.shape)}" if isinstance(a, Tensor) else str(a) for a in case
-             if isinstance(a, Tensor | float | int))  # fmt: skip
-    return ", ".join(words)
+def argument_names(function: Any, n: int) -> list[str]:
+    """Return what the learner calls the arguments; numbers where that can't be told."""
+    code = getattr(function, "__code__", None)
+    names = list(code.co_varnames[: code.co_argcount]) if code else []
+    return names if len(names) == n else [f"argument {i + 1}" for i in range(n)]
 
 
-def _leaf(argument: Any) -> Any:
-    return argument.clone().requires_grad_() if isinstance(argument, Tensor) else argument
-
-
-def _copy(argument: Any) -> Any:
-    return argument.clone() if isinstance(argument, Tensor) else argument
+def _copies(case: tuple[Any, ...]) -> tuple[Any, ...]:
+    return tuple(a.clone() if isinstance(a, Tensor) else a for a in case)
 
 
 def _same(a: Any, b: Any) -> bool:
     return torch.equal(a, b) if isinstance(a, Tensor) else True
 
 
-def _known(found: Any, case: tuple[Any, ...], mistakes: Sequence[Mistake], rtol: float) -> str:
-    """Return the hint that belongs to this wrong answer, or an empty string."""
-    for wrong, hint in mistakes:
-        if not difference(found, wrong(*case), rtol):
-            return hint
-    return ""
+def _by_chance(function: Any, found: Any, case: tuple[Any, ...]) -> str:
+    """Notice random numbers of the learner's own: a second call gives another result."""
+    again = function(*_copies(case))
+    comparable = isinstance(found, Tensor) and isinstance(again, Tensor)
+    if not comparable or found.shape != again.shape or found.allclose(again, equal_nan=True):
+        return ""
+    return (
+        "the same arguments give another result when tried again: your function draws random "
+        "numbers of its own; use those that you were given"
+    )
 
 
-def _their_error(error: Exception, function: Any) -> str:
+def _known(
+    function: Any,
+    found: Any,
+    case: tuple[Any, ...],
+    cases: Sequence[tuple[Any, ...]],
+    mistakes: Sequence[Mistake],
+    rtol: float,
+) -> str:
+    """Return the hint of the one mistake that gives just this, everywhere, or an empty string."""
+    results = {id(case): found}
+
+    def agrees(wrong: Callable[..., Any], other: tuple[Any, ...]) -> bool:
+        try:
+            expected = wrong(*other)
+        except RuntimeError:  # of shapes that this mistake can't take
+            return True
+        if expected is None:
+            return True
+        if id(other) not in results:
+            try:
+                results[id(other)] = function(*_copies(other))
+            except Exception:
+                return False
+        return not difference(results[id(other)], expected, rtol)
+
+    hints = {hint for wrong, hint in mistakes if all(agrees(wrong, c) for c in (case, *cases))}
+    return hints.pop() if len(hints) == 1 else ""
+
+
+def their_error(error: Exception, function: Any) -> str:
     """Say what went wrong in the learner's own lines, without a traceback of ours."""
     text = f"your function raised {type(error).__name__}: {error}"
     code = getattr(function, "__code__", None)
@@ -116,46 +148,3 @@ def _their_error(error: Exception, function: Any) -> str:
         return f"{text}\n(check the number and the order of its arguments)"
     line = linecache.getline(theirs[-1].filename, theirs[-1].lineno or 0).strip()
     return f"{text}\nin its line: {line}" if line else text
-
-
-def difference(found: Any, expected: Any, rtol: float = 1e-4) -> str:
-    """Say how a result differs from the expected one, or return an empty string.
-
-    Args:
-        found: anything.
-        expected: a tensor or a float.
-        rtol: relative tolerance.
-    """
-    if isinstance(expected, Tensor):
-        if not isinstance(found, Tensor):
-            kind = "tuple" if isinstance(found, tuple) else type(found).__name__
-            hints = {
-                "tuple": " (max and min give two: take .values)",
-                "ndarray": " (torch.as_tensor makes it one)",
-            }
-            wanted = f"return one tensor of shape {tuple(expected.shape)}"
-            return f"{wanted}, not a {kind}{hints.get(kind, '')}"
-        if found.shape != expected.shape:
-            return f"the result has shape {tuple(found.shape)}, expected {tuple(expected.shape)}"
-        return _first_difference(found, expected, rtol)
-    try:
-        number = float(found)
-    except (TypeError, ValueError, RuntimeError):  # the last for tensors of several elements
-        return f"return a single number, not a {type(found).__name__}"
-    if math.isclose(number, expected, rel_tol=rtol, abs_tol=1e-6):
-        return ""
-    return f"got {number:.6g}, expected {expected:.6g}"
-
-
-def _first_difference(found: Tensor, expected: Tensor, rtol: float) -> str:
-    if found.is_complex():
-        return "the result has complex numbers"
-    a, b = found.detach().cpu().double(), expected.detach().cpu().double()
-    off = ~torch.isclose(a, b, rtol=rtol, atol=1e-5, equal_nan=True)  # some mistakes give NaN
-    if not off.any():
-        return ""
-    place = tuple(off.nonzero()[0].tolist())
-    text = f"at index {list(place)} you have {a[place]:.6g}, expected {b[place]:.6g}"
-    if torch.allclose(a, -b):
-        return f"{text}: the sign is the wrong way round"
-    return f"{text} ({int(off.sum())} of {off.numel()} numbers differ)"

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from .. import latent
-from .engine import examine, normal
+from .comparing import normal
+from .engine import examine
 
 
 def prior_mass(function: Callable[[Tensor, Tensor], Tensor]) -> None:

@@ -7,19 +7,28 @@ import torch
 from torch import Tensor
 
 from ..losses import bernoulli_nll as packaged_nll
-from .engine import examine, normal
+from .comparing import normal
+from .engine import examine
 
 
 def _posteriors() -> list[tuple[Tensor, Tensor]]:
-    """Means and log-variances: several images, then one."""
-    return [(normal(n, d, seed=n), normal(n, d, seed=n + 1)) for n, d in ((4, 3), (1, 5))]
+    """Means and log-variances: several images, one, double precision, and very wide and narrow."""
+    sizes = ((4, 3, 1), (1, 5, 1), (3, 3, 1), (5, 2, 7))
+    drawn = [(normal(n, d, seed=n), k * normal(n, d, seed=n + 1)) for n, d, k in sizes]
+    return [*drawn, (drawn[2][0].double(), drawn[2][1].double())]
 
 
 def _logits_and_images() -> list[tuple[Tensor, Tensor]]:
-    return [
-        (3 * normal(n, 1, 4, 4, seed=n), (normal(n, 1, 4, 4, seed=n + 1) > 0).float())
-        for n in (3, 1)
+    """Several images that are no square, one in double precision; then logits without measure."""
+    cases = [
+        (3 * normal(n, 1, h, w, seed=n), (normal(n, 1, h, w, seed=n + 1) > 0).float())
+        for n, h, w in ((3, 4, 5), (1, 6, 2))
     ]
+    cases.append((cases[1][0].double(), cases[1][1].double()))
+    for size in (20.5, 217.5, 1234.5):
+        large = size * torch.tensor([1.0, -1.0]).view(2, 1, 1, 1).expand(2, 1, 3, 2)
+        cases += [(large, torch.zeros(2, 1, 3, 2)), (large, torch.ones(2, 1, 3, 2))]
+    return cases
 
 
 def kl_by_hand(function: Callable[[Tensor, Tensor, float], Tensor]) -> None:
@@ -70,6 +79,22 @@ def kl_by_hand(function: Callable[[Tensor, Tensor, float], Tensor]) -> None:
             ),
             (lambda m, s, t: right(m, s, t**0.5), "tau is the prior's sigma, not its variance"),
             (
+                lambda m, s, t: right(m, s, t) + 0.5 * (s.exp() * (1 - t**-2)).sum(1),
+                "sigma^2 is divided by tau^2 as well",
+            ),
+            (
+                lambda m, s, t: right(m, s, t) - 0.5 * (m**2).sum(1) / t**2,
+                "E[z^2] is mu^2 + sigma^2: where is mu^2?",
+            ),
+            (
+                lambda m, s, t: right(m, s, t) - 0.5 * s.sum(1),
+                "log(sigma) is half of logvar, so logvar comes with a half",
+            ),
+            (
+                lambda m, s, t: right(m, s, t) + m.shape[1] * math.log(t),
+                "log(tau) once a dimension; 2 log(tau) is log(tau^2), which has a half before it",
+            ),
+            (
                 lambda m, s, t: right(m, s, t) - m.shape[1] * math.log(t),
                 "off by exactly log(tau) per dimension: a wide prior has a low density",
             ),
@@ -79,7 +104,7 @@ def kl_by_hand(function: Callable[[Tensor, Tensor, float], Tensor]) -> None:
             ),
         ],
         "one term of every VAE's loss, and now you know where each constant comes from.",
-        differentiable=True,
+        gradients=(0, 1),
     )  # fmt: skip
 
 
@@ -102,40 +127,49 @@ def reparameterize(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None
             (lambda m, s, e: m + (-s / 2).exp() * e, "a large logvar must give much noise"),
         ],
         "gradients reach mu and logvar because the chance is in eps alone.",
-        otherwise="Is eps the one you were given?",
-        differentiable=True,
+        gradients=(0, 1),
     )  # fmt: skip
 
 
 def bernoulli_nll(function: Callable[[Tensor, Tensor], Tensor]) -> None:
     """`f(x_logits, x)`: -log p(x | z) per image, (N,), in nats, also for logits of 100."""
     right = packaged_nll
-    large = torch.tensor([200.0, -200.0]).view(2, 1, 1, 1).expand(2, 1, 4, 4)
+
+    def at_large_logits(a: Tensor, x: Tensor) -> str:
+        return "" if a.abs().max() < 15 else (
+            "Right for ordinary logits. For large ones sigmoid is 0 or 1, and exp overflows. "
+            "Clipping hides it: a black pixel with a logit of 200 costs 200 nats, and its gradient "
+            "is 1. F.softplus has neither trouble."
+        )  # fmt: skip
 
     examine(
-        function, right,
-        [*_logits_and_images(), (large, torch.zeros(2, 1, 4, 4)), (large, torch.ones(2, 1, 4, 4))],
+        function, right, _logits_and_images(),
         [
             (lambda a, x: -right(a, x), "that is log p; the loss is its negative"),
-            (lambda a, x: right(a, x) / 16, "sum over the pixels, don't average"),
+            (lambda a, x: right(a, x) / x[0].numel(), "sum over the pixels, don't average"),
             (lambda a, x: right(a, x).mean(), "one value per image, not their mean"),
             (lambda a, x: right(a, x).sum(), "one value per image, not their sum"),
             (lambda a, x: right(a.sigmoid(), x), "a sigmoid too many: these are logits already"),
             (lambda a, x: right(-a, x), "0 and 1 are swapped: a large logit means a white pixel"),
             (lambda a, x: right(a, x) + 2 * (x * a).flatten(1).sum(1), "minus x * a, not plus"),
+            (lambda a, x: right(a, 0 * x), "where is x? A white pixel costs less by its logit"),
+            (lambda a, x: right(a, x) / math.log(2), "these are bits; one bit is log(2) nats"),
         ],
         "exact for any logit, where sigmoid and log in turn would break down.",
-        otherwise="For large logits, sigmoid is 0 or 1, and exp overflows. Clipping hides it: "
-        "a black pixel with a logit of 200 costs 200 nats. F.softplus has neither trouble.",
-        differentiable=True,
+        otherwise=at_large_logits,
+        gradients=(0,),
     )  # fmt: skip
 
 
 def effective_beta(function: Callable[[int, int, float], float]) -> None:
     """`f(n_pixels, latent_dim, kl_weight)`: beta of mean-over-pixels + weight * mean-over-z."""
     examine(
-        function, lambda n, d, w: w * n / d, [(784, 20, 1.0), (64, 4, 0.5), (4096, 2, 0.001)],
+        function, lambda n, d, w: w * n / d, [(784, 20, 1.0), (65, 3, 0.4), (4096, 7, 0.001)],
         [
+            (
+                lambda n, d, w: d / n,
+                "that is the kl_weight for a beta of 1; wanted is the beta of this kl_weight",
+            ),
             (lambda n, d, w: w * d / n, "upside down: scale the loss until the NLL is a sum again"),
             (lambda n, d, w: d / n / w, "upside down: scale the loss until the NLL is a sum again"),
             (lambda n, d, w: w * n, "the KL is averaged, too: over latent_dim"),

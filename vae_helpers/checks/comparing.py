@@ -1,0 +1,121 @@
+"""How a learner's result differs from the right one: in its numbers, and in its gradients."""
+
+import copy
+import math
+import numbers
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    """Draw numbers from N(0, 1) to try a function on, the same each time."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def describe(names: Sequence[str], case: tuple[Any, ...]) -> str:
+    """Return the arguments in words: numbers and small tensors as they are, others by shape."""
+    words = []
+    for name, value in zip(names, case, strict=True):
+        if isinstance(value, Tensor) and value.numel() > 4:
+            low, high = value.min().item(), value.max().item()
+            words.append(f"{name} of shape {tuple(value.shape)}, from {low:.3g} to {high:.3g}")
+        elif isinstance(value, Tensor):
+            words.append(f"{name} = {[round(v, 4) for v in value.flatten().tolist()]}")
+        elif isinstance(value, float | int | Sequence):
+            words.append(f"{name} = {value}")
+    return ", ".join(words)
+
+
+def difference(found: Any, expected: Any, rtol: float = 1e-4) -> str:
+    """Say how a result differs from the expected one, or return an empty string.
+
+    Args:
+        found: anything.
+        expected: a tensor, an integer or a float.
+        rtol: relative tolerance.
+    """
+    if isinstance(expected, Tensor):
+        if not isinstance(found, Tensor):
+            kind = "tuple" if isinstance(found, tuple) else type(found).__name__
+            hints = {
+                "tuple": " (max and min give two: take .values)",
+                "ndarray": " (torch.as_tensor makes it one)",
+            }
+            wanted = f"return one tensor of shape {tuple(expected.shape)}"
+            return f"{wanted}, not a {kind}{hints.get(kind, '')}"
+        if found.shape != expected.shape:
+            return f"the result has shape {tuple(found.shape)}, expected {tuple(expected.shape)}"
+        return first_difference(found, expected, rtol)
+    if isinstance(expected, int) and not isinstance(found, numbers.Integral):
+        return f"return a whole number, an int, not a {type(found).__name__}"
+    try:
+        number = float("a text" if isinstance(found, str) else found)
+    except (TypeError, ValueError, RuntimeError):  # the last for tensors of several elements
+        return f"return a single number, not a {type(found).__name__}"
+    if math.isclose(number, expected, rel_tol=rtol, abs_tol=1e-6):
+        return ""
+    return f"got {number:.6g}, expected {expected:.6g}"
+
+
+def first_difference(found: Tensor, expected: Tensor, rtol: float) -> str:
+    """Say where two tensors of one shape differ first, or return an empty string."""
+    if found.is_complex():
+        return "the result has complex numbers"
+    a, b = found.detach().cpu().double(), expected.detach().cpu().double()
+    off = ~torch.isclose(a, b, rtol=rtol, atol=1e-5, equal_nan=True)  # some mistakes give NaN
+    if not off.any():
+        return ""
+    place = tuple(off.nonzero()[0].tolist())
+    text = f"at index {list(place)} you have {a[place]:.6g}, expected {b[place]:.6g}"
+    if torch.allclose(a, -b):
+        return f"{text}: the sign is the wrong way round"
+    return f"{text} ({int(off.sum())} of {off.numel()} numbers differ)"
+
+
+def _leaf(argument: Any) -> Any:
+    if isinstance(argument, torch.nn.Module):
+        return copy.deepcopy(argument)
+    floating = isinstance(argument, Tensor) and argument.is_floating_point()
+    return argument.clone().requires_grad_() if floating else argument
+
+
+def wrong_gradient(
+    function: Any,
+    truth: Callable[..., Any],
+    case: tuple[Any, ...],
+    wanted: Sequence[tuple[int, str]],
+) -> str:
+    """Say for which argument the gradient is lost or wrong, or return an empty string.
+
+    Both functions get the same numbers; a weighted sum of the results is differentiated, so that
+    errors don't cancel.
+    """
+    results = []
+    for each in (function, truth):
+        leaves = tuple(_leaf(argument) for argument in case)
+        result, gradients = each(*leaves), []
+        if result.requires_grad:
+            weights = normal(*result.shape, seed=11).to(result.dtype)
+            (result * weights).sum().backward()
+        for i, _ in wanted:
+            module = isinstance(leaves[i], torch.nn.Module)
+            parts = list(leaves[i].parameters()) if module else [leaves[i]]
+            flat = [torch.zeros(p.numel()) if p.grad is None else p.grad.flatten() for p in parts]
+            gradients.append(torch.cat(flat))
+        results.append(gradients)
+    for (i, name), theirs, right in zip(wanted, *results, strict=True):
+        if not theirs.any() and right.any():
+            return (
+                f"the numbers are right, but no gradient flows back to {name}; stay with torch "
+                "functions, without no_grad(), .detach(), .item(), numpy or a new torch.tensor(...)"
+            )
+        if first_difference(theirs, right, 1e-3):
+            where = describe([name], (case[i],))
+            return (
+                f"the numbers are right, but the gradient with respect to {name} is not: "
+                f"{first_difference(theirs, right, 1e-3)}; {where}"
+            )
+    return ""
