@@ -57,7 +57,6 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 "log_posterior = joint_on_grid - toy_log_p(toy_x)": "log_posterior = joint_on_grid",
                 "encoded = toy_exact_bounds(*toy_encode())": "encoded = searched",
                 # variances, the KL by draws, weights
-                "log_ratios = (one_q": "log_ratios = 0.5 * (one_q",
                 "score = f * z[:, 0]": "score = f * z[:, 0] / dims",
                 "with_baseline = (f - f.mean())": "with_baseline = (z[:, 0] - 2).square()",
                 "part.requires_grad_(not freeze_encoder)": "part.requires_grad_(True)",
@@ -65,6 +64,9 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                     "importance_weighted_nll(vae, test_images[:1000], 1000 // k)"
                 ),
                 "return log_p_x + log_p_z - log_q_z": "return log_p_x - log_p_z - log_q_z",
+                "log_w = my_log_weights(vae, image, 1000)": (
+                    "log_w = my_log_weights(vae, image, 1000) / 784"
+                ),
                 # the comparison with itself, and with images of its own training set
                 '{"VAE": vae, "autoencoder": plain}': '{"VAE": vae, "autoencoder": vae}',
                 'for way in ("copies", "mixture of 50"):': (

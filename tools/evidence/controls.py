@@ -49,6 +49,80 @@ CONTROLS: dict[str, list[Controlled]] = {
             "frechet[best] < frechet[small]",
         ),
     ],
+    "02_variational_autoencoder": [
+        Controlled(
+            "gradients reach the encoder without the KL",
+            "a frozen encoder",
+            "a frozen encoder without the noise that hides its codes",
+            "learning < frozen",
+        ),
+        Controlled(
+            "a high rate and a fall to zero pay only together",
+            "the recipe as published",
+            "each rate held constant, each falling to zero",
+            "fall_pays > 0.5",
+        ),
+        Controlled(
+            "the importance-weighted bound holds for any helper",
+            "a toy world where p(x) is known",
+            "-",
+            "toy_iw_bound(1.0, 1000)",
+        ),
+        Controlled(
+            "an autoencoder with a fitted density invents as well as a VAE",
+            "N(0, I); real digits; copies of training digits",
+            "the VAE with the same kinds of density; PCA with the same mixture",
+            "plain_way[0] - vae_way[0]",
+        ),
+        Controlled(
+            "and has as low a bound on -log p(x)",
+            "the toy world; N(0, I)",
+            "the VAE's own helper, its widths tuned as well",
+            "vae_bound - plain_bound",
+        ),
+        Controlled(
+            "neither repeats its training images",
+            "test digits; decoded training digits",
+            "-",
+            "closest > 0.7",
+        ),
+        Controlled(
+            "beta 10 switches units off, slowly",
+            "beta 1",
+            "the same beta, begun with all units in use, equal epochs",
+            "kept[1] < kept[0]",
+        ),
+        Controlled(
+            "free bits keep units in use, and a smaller beta does better",
+            "beta 10 without them",
+            "betas 5 and 3",
+            "floor_minus_beta > 5",
+        ),
+        Controlled(
+            "a mean over pixels collapses",
+            "the identity on random numbers",
+            "the sum, trained alike",
+            "n_active == 0",
+        ),
+        Controlled(
+            "a learned scale has the best bound, not the best samples",
+            "real digits; codes from a fitted density",
+            "three fixed scales, each refitted after training",
+            "refits[3] < refits[2]",
+        ),
+        Controlled(
+            "a KL without halves shrinks the codes",
+            "the identity on random numbers",
+            "the right KL, trained alike",
+            "ratio - math.sqrt(2)",
+        ),
+        Controlled(
+            "sigmoid heads cost variety",
+            "real 1s",
+            "sigmoids in the hidden layers only, or nowhere",
+            "diversity['hidden only']",
+        ),
+    ],
 }
 
 
