@@ -28,12 +28,13 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 ),
                 "share_astray(half, train_codes": "share_astray(half + 1, train_codes",
                 "drawn = draw_codes(fit_mixture(known, 1)).cpu()": (
-                    "drawn = 2 * draw_codes(fit_mixture(known, 1)).cpu()"
+                    "drawn = draw_codes(fit_mixture(known, 1)).cpu() + 4 * (name == 'cloud')"
                 ),
                 # one Gaussian and the mixture of 50 change places
                 "GaussianMixture(n_parts,": "GaussianMixture(51 - n_parts,",
                 'chosen["copies"] = known': 'chosen["N(0, I)"] = chosen["copies"] = known',
                 "cov_b.trace() - 2 * roots.sum()": "cov_b.trace() - roots.sum()",
+                "directions[: codes.shape[1]] + full_pca.mean_": "directions[: codes.shape[1]]",
                 # a row of the table mixed up with another
                 '"Gaussian"), (2, "mixture of 50")': '"Gaussian"), (32, "Gaussian")',
             },
