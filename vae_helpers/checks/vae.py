@@ -81,10 +81,7 @@ def _kl_mistakes(right: Callable[[Tensor, Tensor, float], Tensor]) -> list[Mista
             lambda m, s, t: right(m, s, t) - 0.5 * (m**2).sum(1) / t**2,
             "E[z^2] is mu^2 + sigma^2: where is mu^2?",
         ),
-        (
-            lambda m, s, t: right(m, s, t) - 0.5 * s.sum(1),
-            "log(sigma) is half of logvar, so logvar comes with a half",
-        ),
+        (lambda m, s, t: right(m, s, t) - 0.5 * s.sum(1), "log(sigma) is half of logvar"),
         (
             lambda m, s, t: right(m, s, t) + m.shape[1] * math.log(t),
             "log(tau) once a dimension; 2 log(tau) is log(tau^2), which has a half before it",
