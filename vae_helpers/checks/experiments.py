@@ -64,6 +64,31 @@ class _Watched(VAE):
         return super().loss_terms(x)
 
 
+def _shape_fault(found: Any) -> str:
+    if isinstance(found, Tensor) and found.shape == (3, 3):
+        return COLUMNS
+    right_shape = isinstance(found, Tensor) and found.shape == (3, 2)
+    return "" if right_shape else difference(found, torch.zeros(3, 2))
+
+
+def _training_fault(made: list[_Watched], train: Tensor, n_betas: int) -> str:
+    """Say what is wrong with how the models were trained, or return an empty string."""
+    known, trained = _fingerprints(train), [model for model in made if model.seen]
+    if len(trained) < n_betas:
+        return (
+            f"trained models from make_model(): {len(trained)}, values of beta: {n_betas}; "
+            "each value needs a fresh model, trained from scratch"
+        )
+    if any(model.seen - known for model in trained):
+        return "some model was trained on test images; they are for evaluate alone"
+    if not all(model.started_fresh for model in trained):
+        return "some model did not start from scratch: make_model() gives fresh weights"
+    least = min(len(model.seen) for model in trained)
+    if least < len(known) / 2:
+        return f"some model was trained on {least} images only; train has {len(train)}"
+    return ""
+
+
 def beta_trade_off(function: Callable[[Any, Tensor, Tensor, Sequence[float]], Tensor]) -> None:
     """`f(make_model, train, test, betas)`: a row [NLL, KL] of the test images for each beta."""
     made: list[_Watched] = []
@@ -86,30 +111,8 @@ def beta_trade_off(function: Callable[[Any, Tensor, Tensor, Sequence[float]], Te
         order = torch.tensor(betas).argsort().argsort()
         return rows[order] if len(rows) == len(betas) else rows
 
-    def shape_fault(found: Any) -> str:
-        if isinstance(found, Tensor) and found.shape == (3, 3):
-            return COLUMNS
-        right_shape = isinstance(found, Tensor) and found.shape == (3, 2)
-        return "" if right_shape else difference(found, torch.zeros(3, 2))
-
-    def training_fault() -> str:
-        known, trained = _fingerprints(train), [model for model in made if model.seen]
-        if len(trained) < len(betas):
-            return (
-                f"trained models from make_model(): {len(trained)}, values of beta: {len(betas)}; "
-                "each value needs a fresh model, trained from scratch"
-            )
-        if any(model.seen - known for model in trained):
-            return "some model was trained on test images; they are for evaluate alone"
-        if not all(model.started_fresh for model in trained):
-            return "some model did not start from scratch: make_model() gives fresh weights"
-        least = min(len(model.seen) for model in trained)
-        if least < len(known) / 2:
-            return f"some model was trained on {least} images only; train has {len(train)}"
-        return ""
-
     def truth(_: Any, train: Tensor, test: Tensor, betas: Sequence[float]) -> Any:
-        if fault := training_fault():
+        if fault := _training_fault(made, train, len(betas)):
             return lambda found: fault
         right = table(test)
         for beta, kl, (low, high) in zip(betas, right[:, 1].tolist(), usual, strict=True):
@@ -119,7 +122,7 @@ def beta_trade_off(function: Callable[[Any, Tensor, Tensor, Sequence[float]], Te
                     f"the trained models have {', '.join(f'{v:.1f}' for v in right[:, 1])} for "
                     f"beta {betas}: does each beta reach fit, and does each model get ten epochs?"
                 )
-                return lambda found: shape_fault(found) or text
+                return lambda found: _shape_fault(found) or text
         return right
 
     weights = torch.stack([torch.ones(3), torch.tensor(betas)], dim=1)
