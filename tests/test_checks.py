@@ -137,11 +137,12 @@ def trade_off_backwards(make_model, train, test, betas):
 
 
 def trade_off_twice(*args):
-    """The mean of two runs a beta, by a loop without fit."""
+    """The mean of two runs a beta."""
     return (trade_off(*args, epochs=10, seed=0) + trade_off(*args, epochs=10, seed=1)) / 2
 
 
 def trade_off_by_hand(make_model, train, test, betas):
+    """By a loop without fit."""
     rows = []
     for beta in betas:
         model = make_model()

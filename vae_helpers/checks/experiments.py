@@ -33,9 +33,9 @@ def _digits(train: bool, n: int, without: int) -> tuple[Tensor, Tensor]:
     return binarize(images[keep]), labels[keep]
 
 
-def _small_vae(latent_dim: int) -> VAE:
+def _small_vae(latent_dim: int, cls: type[VAE] = VAE) -> Any:
     with forked_rng(0, torch.device("cpu")):
-        return VAE((1, 28, 28), (64,), latent_dim)
+        return cls((1, 28, 28), (64,), latent_dim)
 
 
 def _fingerprints(images: Tensor) -> set[int]:
@@ -46,11 +46,10 @@ def _fingerprints(images: Tensor) -> set[int]:
 
 
 class _Watched(VAE):
-    """A small VAE that remembers on which images it was trained, and from which weights on."""
+    """A VAE that remembers on which images it was trained, and from which weights on."""
 
-    def __init__(self) -> None:
-        with forked_rng(0, torch.device("cpu")):
-            super().__init__((1, 28, 28), (64,), 4)
+    def __init__(self, *sizes: Any) -> None:
+        super().__init__(*sizes)
         self.seen: set[int] = set()
         self.fresh = [p.detach().clone() for p in self.parameters()]
         self.started_fresh = True
@@ -94,7 +93,7 @@ def beta_trade_off(function: Callable[[Any, Tensor, Tensor, Sequence[float]], Te
     made: list[_Watched] = []
 
     def make_model() -> VAE:
-        made.append(_Watched())
+        made.append(_small_vae(4, _Watched))
         return made[-1]
 
     betas = (1.0, 0.2, 5.0)  # in no order, so that each row must follow its own

@@ -135,7 +135,7 @@ def reparameterize(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None
 
 
 def bernoulli_nll(function: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """`f(x_logits, x)`: -log p(x | z) per image, (N,), in nats, also for logits of 100."""
+    """`f(x_logits, x)`: -log p(x | z) per image, (N,), in nats, for logits of any size."""
     right = packaged_nll
 
     def at_large_logits(a: Tensor, x: Tensor) -> str:
