@@ -23,6 +23,7 @@ from .plotting import (
     plot_bars,
     plot_codes,
     plot_curves,
+    plot_density,
     plot_histograms,
     plot_history,
     plot_image_grid,
