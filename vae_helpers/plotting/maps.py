@@ -77,6 +77,8 @@ def plot_image_grid(
 def plot_density(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
     """Densities over a plane as maps, side by side, all with one scale of colours.
 
+    The scale ends at the 99.5% quantile of all values, so that a few peaks don't darken the rest.
+
     Args:
         panels: title -> (density, grid), one panel an entry: the density at each point, (n * n,),
             and the points, (n * n, 2), as `uniform_grid` returns them.
@@ -86,7 +88,8 @@ def plot_density(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
             points.
     """
     check_mapping("panels", panels, "(density, grid)")
-    top = max(as_array(density).max() for density, _ in panels.values())
+    values = np.concatenate([as_array(density) for density, _ in panels.values()])
+    top = np.quantile(values, 0.995)
     figure, axes = new_figure(8.4 / len(panels), len(panels))
     for ax, (title, (density, grid)) in zip(axes, panels.items(), strict=True):
         n = math.isqrt(len(grid))
@@ -101,7 +104,7 @@ def plot_density(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
         )
         ax.set(xlabel="$z_1$", title=title, aspect="equal")
     axes[0].set_ylabel("$z_2$")
-    figure.colorbar(drawn, ax=axes, label="density", shrink=0.8)
+    figure.colorbar(drawn, ax=axes, label="density", shrink=0.8, extend="max")
     return figure
 
 
