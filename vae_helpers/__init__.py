@@ -34,4 +34,4 @@ from .plotting import (
 from .runtime import SMOKE, pick_device, seed_everything
 from .scores import anomaly_scores
 from .training import fit
-from .widgets import latent_explorer
+from .live import drawing_pad, latent_explorer
