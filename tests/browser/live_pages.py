@@ -81,3 +81,8 @@ def page_of(*widgets):
       {"".join(parts)}
       window.ready = true;
       </script></body></html>"""
+
+
+def exporting(widget, names):
+    """The widget's own script, from which a test can import more than `render`."""
+    return f"{widget._esm}\nexport {{ {names} }};"

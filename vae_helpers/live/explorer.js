@@ -34,7 +34,7 @@ function strips(vae) {
   const rows = { line, arc };
   const canvases = Object.keys(rows).map((name) =>
     picture(vae.shape, `Images decoded along the ${name} from A to B`, STRIP));
-  const captions = ["straight line", "arc around the middle (dashed)"];
+  const captions = ["straight line", "arc, at even angles from the origin (dashed)"];
   const element = h("div", { className: "vl-strips", hidden: true }, ...canvases.map((canvas, i) =>
     h("figure", {}, canvas, h("figcaption", {}, captions[i]))));
   const show = ({ A, B }) => {
@@ -46,7 +46,7 @@ function strips(vae) {
   return { element, show };
 }
 
-function figureNames(vae, given) {
+function figureNames(vae) {
   const names = { z: "z", p: "p, share of the prior below", density: "Prior density" };
   if (vae.plan.judge) names.judge = "The judge sees";
   return names;
@@ -144,8 +144,8 @@ function render({ model, el }) {
     }).element);
   const removeMarks = () => ["A", "B"].forEach((name) => mark(name, null));
   const side = h("div", { className: "vl-stack" },
-    h("figure", {}, decoded, h("figcaption", {}, "decoded at z")),
-    terms.element,
+    h("div", { className: "vl-point" },
+      h("figure", {}, decoded, h("figcaption", {}, "decoded at z")), terms.element),
     h("div", { className: "vl-row", role: "group", "aria-label": "Two marks" },
       button("Mark A here", () => mark("A", state.z)), button("Mark B here", () => mark("B", state.z)),
       button("Remove marks", removeMarks)));

@@ -1,9 +1,15 @@
 // The map: decoded tiles below, and above them codes, a posterior, two marks and the point z.
 
-import { arrow, draggable, h, number, paint } from "./parts.js";
+import { arrow, draggable, h, paint } from "./parts.js";
 import { arc, ellipse, fromMap, line, toMap } from "./space.js";
 
 const TILES = 20; // along a side
+const RINGS = [0.5, 0.9]; // shares of the prior
+const CAPTIONS = {
+  equal: "Each tile stands for the same share of the prior, 1 in 400.",
+  even: "z from −3 to 3. A tile in the middle stands for 1.4% of the prior, one in a corner for "
+    + "0.0005%.",
+};
 // Ten colours that colour-blind readers can tell apart (Petroff, 2021), each with its own shape.
 export const COLOURS = ["#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
   "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd"];
@@ -20,7 +26,7 @@ export function sign(context, i, x, y, radius) {
     context.lineTo(x + radius * Math.cos(angle), y + radius * Math.sin(angle));
   }
   context.closePath();
-  stroked(context, "#000", "#fff", 1);
+  stroked(context, "#000", "#fff", radius > 3 ? 1 : 0.5);
   context.fillStyle = COLOURS[i % COLOURS.length];
   context.fill("nonzero");
 }
@@ -83,9 +89,11 @@ export function latentMap(vae, state, codes, labels, onMove, onKey) {
     "aria-label": "Map of the latent space. Arrow keys move z, with shift in small steps; "
       + "home goes to the middle; a and b mark the place.",
   });
-  const element = h("div", { className: "vl-map" }, tiles.canvas, top);
-  element.style.aspectRatio = `${vae.shape[2]} / ${vae.shape[1]}`;
-  const points = h("canvas"); // the codes, painted anew only when they change
+  const frame = h("div", { className: "vl-map" }, tiles.canvas, top);
+  frame.style.aspectRatio = `${vae.shape[2]} / ${vae.shape[1]}`;
+  const caption = h("p", { className: "vl-hint" });
+  const element = h("div", { className: "vl-stack" }, frame, caption);
+  const points = h("canvas"); // rings and codes, painted anew only when they change
   let scale = 1;
 
   const place = (z) => {
@@ -99,10 +107,18 @@ export function latentMap(vae, state, codes, labels, onMove, onKey) {
   };
   const paintCodes = () => {
     [points.width, points.height] = [top.width, top.height];
-    if (!codes || !state.showCodes) return;
     const context = points.getContext("2d");
     context.setTransform(scale, 0, 0, scale, 0, 0);
-    codes.forEach((z, i) => sign(context, labels ? labels[i] : 0, ...place(z), 3.5));
+    context.setLineDash([2, 4]);
+    for (const share of RINGS) {
+      const logvar = Math.log(-2 * Math.log(1 - share)); // of the squared radius
+      trace(context, ellipse([0, 0], [logvar, logvar], 1));
+      stroked(context, "#000", "#fff", 1.5);
+    }
+    context.setLineDash([]);
+    if (!codes || !state.showCodes) return;
+    const radius = Math.min(3.5, Math.max(2, top.width / scale / 160));
+    codes.forEach((z, i) => sign(context, labels ? labels[i] : 0, ...place(z), radius));
   };
   const paintTop = () => {
     const context = top.getContext("2d");
@@ -132,7 +148,7 @@ export function latentMap(vae, state, codes, labels, onMove, onKey) {
     paintTop();
   };
   const resize = () => {
-    const box = element.getBoundingClientRect();
+    const box = frame.getBoundingClientRect();
     if (!box.width) return;
     scale = window.devicePixelRatio || 1;
     [top.width, top.height] = [box.width, box.height].map((v) => Math.round(v * scale));
@@ -152,12 +168,16 @@ export function latentMap(vae, state, codes, labels, onMove, onKey) {
     event.stopPropagation();
   });
   const observer = new ResizeObserver(resize);
-  observer.observe(element);
+  observer.observe(frame);
   const stop = () => {
     observer.disconnect();
     tiles.stop();
   };
-  const showTiles = () => tiles.show(state.spacing);
+  const showTiles = () => {
+    tiles.show(state.spacing);
+    caption.textContent = `To the right z₁ grows, upwards z₂. ${CAPTIONS[state.spacing]} `
+      + "The dotted rings hold one half and nine tenths of the prior.";
+  };
   return { element, showTiles, repaint: paintTop, repaintAll, stop };
 }
 

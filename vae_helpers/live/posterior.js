@@ -66,9 +66,10 @@ export function posteriorPanel(vae, given, say, onDigit) {
 }
 
 function hint(grey, given) {
-  const ways = [given ? "Pick one" : "", grey ? "draw one" : ""].filter(Boolean).join(", or ");
-  return `${ways[0].toUpperCase()}${ways.slice(1)}: the ellipses on the map hold one and two `
-    + "standard deviations of its posterior.";
+  const ways = [given ? "pick one" : "", grey ? "draw one" : ""].filter(Boolean).join(" or ");
+  return `${ways ? `${ways[0].toUpperCase()}${ways.slice(1)}. ` : ""}The encoder answers with a `
+    + "posterior: the yellow ellipses on the map, at one and two standard deviations. Its KL is "
+    + "what it costs to name this place, counted from the prior.";
 }
 
 /** Small pictures as radio buttons: one stop of the tab key, arrow keys between them. */
