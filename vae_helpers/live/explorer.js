@@ -70,7 +70,7 @@ function render({ model, el }) {
     z: model.get("z"), spacing: model.get("spacing"), showCodes: Boolean(codes),
     digit: null, posterior: null, marks: { A: null, B: null },
   };
-  const { report, stop } = reporter(model);
+  const { report, stop, isPending } = reporter(model);
   const speaker = announcer();
   const terms = figures(figureNames(vae), "At z");
   const decoded = picture(vae.shape, "The image decoded at z");
@@ -90,9 +90,10 @@ function render({ model, el }) {
     speaker.say(`z ${pair(state.z, 2)}${seen && `, the judge sees ${seen}`}`);
   };
   const moveTo = (z) => {
-    state.z = z;
+    // As exact as Python's float32: else it would send its rounded one back, in the middle of a move.
+    state.z = z.map(Math.fround);
     showPoint();
-    report({ z });
+    report({ z: state.z });
   };
   const showDigit = (image) => {
     state.digit = image;
@@ -160,6 +161,7 @@ function render({ model, el }) {
   setSpacing(state.spacing);
 
   const readDigit = () => {
+    if (isPending("digit")) return;
     const view = model.get("digit");
     const image = view && Float32Array.from(
       new Uint8Array(view.buffer, view.byteOffset, view.byteLength), (value) => value / 255);
@@ -170,11 +172,12 @@ function render({ model, el }) {
   };
   const readPoint = () => {
     const z = model.get("z");
-    if (z.every((value, i) => value === state.z[i])) return;
+    if (isPending("z") || z.every((value, i) => value === state.z[i])) return;
     state.z = z;
     showPoint();
   };
   const readSpacing = () => {
+    if (isPending("spacing")) return;
     spacing.set(model.get("spacing"));
     if (model.get("spacing") !== state.spacing) setSpacing(model.get("spacing"));
   };

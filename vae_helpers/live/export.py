@@ -70,12 +70,15 @@ class Block:
         stored = scale.float().double()  # what the browser multiplies by
         return self.add((rows / stored).round().clamp(-32767, 32767), "int16", row_scale=factors)
 
-    def add_columns(self, values: Tensor) -> int:
-        """Append a matrix, one byte a number: 255 even steps from least to largest of a column."""
+    def add_columns(self, values: Tensor, bits: int) -> int:
+        """Append a matrix, `bits` a number: even steps from least to largest of each column."""
         low, high = torch.aminmax(values, dim=0)
-        step = (high - low).clamp(min=1e-12) / 255
+        step = ((high - low) / (2**bits - 1)).clamp(min=1e-12)
+        whole = ((values - low) / step).round().clamp(0, 2**bits - 1).numpy().astype(np.uint16)
+        in_bits = whole.reshape(-1, 1) >> np.arange(bits - 1, -1, -1, dtype=np.uint16) & 1
         extra = {"column_low": self.add(low, "float32"), "column_step": self.add(step, "float32")}
-        return self.add(((values - low) / step).round().clamp(0, 255), "uint8", **extra)
+        packed = np.packbits(in_bits.astype(np.uint8))
+        return self.add(packed, "uint8", bits=bits, numbers=whole.size, **extra)
 
     def __len__(self) -> int:
         return len(self._bytes)

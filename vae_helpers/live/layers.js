@@ -11,7 +11,7 @@ export function unpack(table, view) {
   return table.map((entry, i) => {
     if ("row_scale" in entry) return unpackRows(stored[i], stored[entry.row_scale]);
     if ("column_step" in entry)
-      return unpackColumns(stored[i], stored[entry.column_low], stored[entry.column_step]);
+      return unpackColumns(stored[i], entry, stored[entry.column_low], stored[entry.column_step]);
     return stored[i];
   });
 }
@@ -24,11 +24,15 @@ function unpackRows(whole, scales) {
   return values;
 }
 
-function unpackColumns(bytes, low, step) {
-  const values = new Float32Array(bytes.length);
-  for (let i = 0; i < values.length; ) {
-    for (let column = 0; column < low.length; column++, i++)
-      values[i] = low[column] + bytes[i] * step[column];
+function unpackColumns(bytes, { bits, numbers }, low, step) {
+  const values = new Float32Array(numbers);
+  // A number begins where the last one ended, within a byte or not; `held` has the rest of it.
+  let held = 0, left = 0, next = 0;
+  for (let i = 0; i < numbers; i++) {
+    for (; left < bits; left += 8) held = (held << 8) | bytes[next++];
+    left -= bits;
+    values[i] = low[i % low.length] + (held >> left) * step[i % low.length];
+    held &= (1 << left) - 1;
   }
   return values;
 }

@@ -42,7 +42,7 @@ function examples(vae) {
 
 function render({ model, el }) {
   const vae = new Vae(model.get("plan"), model.get("weights"));
-  const { report, stop } = reporter(model);
+  const { report, stop, isPending } = reporter(model);
   const speaker = announcer();
   const seen = picture(vae.shape, "What the network sees");
   const rebuilt = picture(vae.shape, "The reconstruction");
@@ -69,7 +69,7 @@ function render({ model, el }) {
   // The reader's own choice for drawings; examples come as they are, whatever it says.
   let wanted = true;
   const drawn = (isNew) => {
-    if (isNew) centred.input.checked = wanted;
+    if (isNew || field.isEmpty()) centred.input.checked = wanted;
     showAndReport(field.image(centred.input.checked));
   };
   const field = drawingField(vae.shape, vae.binary, speaker.say, drawn);
@@ -88,7 +88,7 @@ function render({ model, el }) {
   }));
   const erase = button("Erase", () => {
     field.clear();
-    showAndReport(field.image(false));
+    drawn(false);
   });
 
   const root = h("div", { className: "vae-live", role: "group", "aria-label": "Drawing pad" },
@@ -109,6 +109,7 @@ function render({ model, el }) {
   el.append(root);
 
   const read = () => {
+    if (isPending("image")) return;
     const view = model.get("image");
     const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
     const same = image && bytes.every((value, i) => value === Math.round(255 * image[i]));

@@ -31,14 +31,15 @@ def scale_of(values: Tensor, alarm: float) -> dict[str, Any]:
 
 
 def export_detector(detector: AnomalyDetector, block: Block) -> dict[str, Any]:
-    """Append the reference codes, with 16 bits a number if that keeps the widget below 3 MB."""
+    """Append the reference codes, with as many bits a number (8 to 16) as `MOST_BYTES` allows."""
     reference = detector.reference.cpu().float()
-    small_enough = len(block) + 2 * reference.numel() <= MOST_BYTES
+    left = 8 * (MOST_BYTES - len(block) - 1000)  # a little for what stands around it
+    bits = min(16, max(8, left // reference.numel()))
     return {
         "neighbours": detector.n_neighbours,
         "mean": block.add(detector.feature_mean.float(), "float32"),
         "std": block.add(detector.feature_std.float(), "float32"),
-        "codes": block.add_weights(reference) if small_enough else block.add_columns(reference),
+        "codes": block.add_columns(reference, bits),
     }
 
 

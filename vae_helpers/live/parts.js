@@ -112,27 +112,31 @@ export function arrow(event) {
   return ways[event.key] ?? null;
 }
 
-/** Tells Python, if there is one, what has changed: at once, then at most every 80 ms. */
+/**
+ * Tells Python, if there is one, what has changed: at once, then at most every 80 ms. What has not
+ * been told stays out of the model, where an echo of the last report would overwrite it.
+ * `isPending(name)` is true meanwhile: what the model then says of it is out of date.
+ */
 export function reporter(model) {
-  let timer = null, waiting = false;
+  let timer = null, pending = {};
   const send = () => {
+    for (const [name, value] of Object.entries(pending)) model.set(name, value);
+    pending = {};
     model.save_changes();
-    waiting = false;
     timer = setTimeout(() => {
       timer = null;
-      if (waiting) send();
+      if (Object.keys(pending).length) send();
     }, 80);
   };
   const report = (values) => {
-    for (const [name, value] of Object.entries(values)) model.set(name, value);
-    waiting = true;
+    Object.assign(pending, values);
     if (timer === null) send();
   };
   const stop = () => {
+    if (Object.keys(pending).length) send();
     clearTimeout(timer);
-    if (waiting) model.save_changes();
   };
-  return { report, stop };
+  return { report, stop, isPending: (name) => name in pending };
 }
 
 /** A number with a real minus sign. */

@@ -50,9 +50,9 @@ def drawing_pad(model: Any, detector: Any = None) -> "DrawingPad":
     detector these are the digits that it was fitted on, without one 2,000 of MNIST's test set.
 
     A drawing is black and white for a Bernoulli model and grey for a Gaussian one. Weights travel
-    with 16 bits each, and the detector's reference codes with as many, all of them; where the
-    whole would come to more than 3 MB, the codes have 8 bits, 255 even steps over the range of a
-    feature, by which distances change by less than one percent on MNIST.
+    with 16 bits each, and so do the detector's reference codes, all of them; where the whole would
+    come to more than 3 MB, the codes have fewer bits, 8 at least: even steps over the range of
+    a feature. Notebook 4's have 11, and distances change by a few tenths of a percent.
 
     Args:
         model: a trained `VAE` or `ConvVAE` of images (1, 28, 28), on any device.
