@@ -72,8 +72,12 @@ class Tab:
         self.page, self.console = self.context.new_page(), []
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.console.append(str(error)))
-        self.page.on("request", lambda request: self.console.extend(
-            [request.url] if request.url.startswith("http") else []))
+        self.page.on(
+            "request",
+            lambda request: self.console.extend(
+                [request.url] if request.url.startswith("http") else []
+            ),
+        )
         file = folder / "page.html"
         file.write_text(page_of(*widgets), encoding="utf-8")
         self.page.goto(file.as_uri())
@@ -237,7 +241,7 @@ def test_unusable_companions_are_named(flat, deep, digits, judge):
         vh.latent_explorer(flat, labels=labels)
     with pytest.raises(ValueError, match=r"labels must have shape \(6000,\)"):
         vh.latent_explorer(flat, images, labels[:9])
-    with pytest.raises(TypeError, match="labels must be a torch.Tensor"):
+    with pytest.raises(TypeError, match="labels must be a"):
         vh.latent_explorer(flat, images, labels.float())
     with pytest.raises(ValueError, match="images holds images of shape"):
         vh.latent_explorer(flat, images[:, :, 1:], labels)
@@ -373,7 +377,8 @@ def test_explorer_computes_what_pytorch_does(chromium, tmp_path, flat, digits, j
     expected = vh.class_probabilities(judge, images)
     for answer, row in zip(judged, expected):
         assert [share for _, share in answer] == pytest.approx(
-            row.sort(descending=True).values.tolist(), abs=0.002)
+            row.sort(descending=True).values.tolist(), abs=0.002
+        )
         assert answer[0][0] == str(row.argmax().item())
 
 
@@ -435,7 +440,8 @@ def test_the_space_is_that_of_python(chromium, tmp_path, flat):
             """async ([source, p, pairs]) => {
               const { quantile, cdf, line, arc, toMap, fromMap } = await load(source);
               return { quantile: p.map(quantile), cdf: p.map((v) => cdf(8 * v - 4)),
-                line: pairs.map(([a, b]) => line(a, b, 7)), arc: pairs.map(([a, b]) => arc(a, b, 7)),
+                line: pairs.map(([a, b]) => line(a, b, 7)),
+                arc: pairs.map(([a, b]) => arc(a, b, 7)),
                 round: ["equal", "even"].map((s) => toMap(fromMap([0.3, 0.8], s), s)) };
             }""",
             [
@@ -477,9 +483,7 @@ def test_drawings_are_centred_as_mnist_is(chromium, tmp_path, deep):
     centred, plain = torch.tensor(found).movedim(1, 0)
     assert torch.equal(plain, torch.cat([images, shifted]).flatten(1))
     assert torch.equal(centred[:60], centred[60:])
-    overlap = [
-        (a * b).sum() / a.maximum(b).sum() for a, b in zip(centred[:60], images.flatten(1))
-    ]
+    overlap = [(a * b).sum() / a.maximum(b).sum() for a, b in zip(centred[:60], images.flatten(1))]
     assert statistics.median(map(float, overlap)) > 0.8
 
 
@@ -500,8 +504,8 @@ def test_a_page_on_the_disk_is_alive(chromium, tmp_path, both, flat):
         assert "(1.28, 0.84)" in text.replace("1.29", "1.28").replace("1.27", "1.28")
         assert "judge" in text
         shown = tab.get("""() => { const c = document.querySelector('.vl-picture');
-          return [...c.getContext('2d').getImageData(0, 0, 28, 28).data].filter((_, i) => i % 4 == 0)
-        }""")
+          const { data } = c.getContext('2d').getImageData(0, 0, 28, 28);
+          return [...data].filter((_, i) => i % 4 === 0); }""")
         with torch.no_grad():
             expected = flat.decode(torch.tensor([tab.z()])).sigmoid().flatten()
         assert (torch.tensor(shown) / 255 - expected).abs().max() < 0.005
@@ -594,9 +598,14 @@ def test_the_pad_is_drawn_on_by_hand_and_by_keys(chromium, tmp_path, both, deep)
         image = torch.tensor(tab.pixels()).view(1, 1, 28, 28) / 255
         rows = image[0, 0].sum(dim=1).nonzero()
         assert 18 <= rows.max() - rows.min() + 1 <= 20, "scaled as MNIST is"
-        expected = [*(v.item() for v in vh.anomaly_scores(model, image)), detector.score(image).item()]
-        numbers = [float(text.split(" nats")[0].split(" standard")[0].split()[-1])
-                   for text in gauge_texts(tab)]
+        expected = [
+            *(v.item() for v in vh.anomaly_scores(model, image)),
+            detector.score(image).item(),
+        ]
+        numbers = [
+            float(text.split(" nats")[0].split(" standard")[0].split()[-1])
+            for text in gauge_texts(tab)
+        ]
         assert numbers == pytest.approx([expected[i] for i in (0, 1, 2, 3)], rel=0.01, abs=0.16)
         page.get_by_label("Centre and scale").uncheck()
         image = torch.tensor(tab.pixels()).view(28, 28)
@@ -735,8 +744,10 @@ def test_the_picture_follows_within_a_frame(chromium, tmp_path, both, capsys):
         tiles = tab.get("performance.now() - started_at[0]")
     frame, work = statistics.median(waits), statistics.median(computing)
     with capsys.disabled():
-        print(f"\npointer move to painted picture: median {frame:.1f} ms, of which {work:.1f} ms "
-              f"are computing and drawing; 400 tiles after {tiles:.0f} ms")
+        print(
+            f"\npointer move to painted picture: median {frame:.1f} ms, of which {work:.1f} ms "
+            f"are computing and drawing; 400 tiles after {tiles:.0f} ms"
+        )
     assert len(waits) > 20
     assert work < 100
     assert tiles < 20_000
@@ -769,15 +780,19 @@ def test_in_jupyterlab(chromium, tmp_path):
 
 def _use_jupyterlab(page, url):
     page.goto(url)
-    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.content?.widgets?.length === 4",
-                           timeout=60_000)
+    page.wait_for_function(
+        "window.jupyterapp?.shell.currentWidget?.content?.widgets?.length === 4", timeout=60_000
+    )
     page.evaluate("jupyterapp.shell.currentWidget.context.sessionContext.ready")
 
     def run(cell):
-        page.evaluate("""async (i) => {
+        page.evaluate(
+            """async (i) => {
           jupyterapp.shell.currentWidget.content.activeCellIndex = i;
           await jupyterapp.commands.execute("notebook:run-cell");
-        }""", cell)
+        }""",
+            cell,
+        )
 
     run(0)
     run(1)
@@ -811,4 +826,4 @@ def _use_jupyterlab(page, url):
     assert 20 <= white <= 45
     assert words[8] == "False"
     run(3)  # and from the kernel to the browser
-    page.locator(".vl-figures", has_text="(0.50, −0.50)").wait_for(timeout=30_000)
+    page.locator(".vl-figures", has_text="(0.50, \N{MINUS SIGN}0.50)").wait_for(timeout=30_000)

@@ -47,8 +47,9 @@ def as_image(value: Any, shape: tuple[int, ...]) -> Tensor:
     else:
         image = torch.as_tensor(value).detach().cpu().float()
     if image.numel() != np.prod(shape):
-        raise ValueError(f"image must have shape (1, {', '.join(map(str, shape))}), "
-                         f"got {tuple(image.shape)}")
+        raise ValueError(
+            f"image must have shape (1, {', '.join(map(str, shape))}), got {tuple(image.shape)}"
+        )
     if not bool(((image >= 0) & (image <= 1)).all()):  # False for NaN, too
         raise ValueError("image must hold pixels in [0, 1]: divide bytes by 255")
     return image.reshape(1, *shape)
@@ -82,7 +83,7 @@ class LiveWidget(anywidget.AnyWidget):
         return f"{type(self).__name__}()"
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**options)
+        bundle: Any = super()._repr_mimebundle_(**options)
         picture, title = self._still()
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         data = {**data, "image/png": base64.b64encode(as_png(picture)).decode()}

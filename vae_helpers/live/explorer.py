@@ -33,14 +33,14 @@ def export_judge(judge: Any, n_pixels: int, block: Block) -> dict[str, Any]:
             f"judge knows images of {judge.n_features_in_} pixels, the model makes {n_pixels}: "
             f"train one on images like the model's"
         )
-    layers: list[nn.Module] = []
+    layers: list[Any] = []
     for weight, bias in zip(coefficients, judge.intercepts_, strict=True):
         layer = nn.Linear(*weight.shape)
         layer.weight.data, layer.bias.data = torch.from_numpy(weight.T), torch.from_numpy(bias)
         layers += [layer, nn.ReLU()]
     network = nn.Sequential(*layers[:-1])
     with torch.no_grad():
-        x = torch.zeros(1, n_pixels, dtype=network[0].weight.dtype)
+        x = torch.zeros(1, n_pixels, dtype=layers[0].weight.dtype)
         plan, _ = export_network(network, x, block)
     return {"layers": plan, "classes": [str(name) for name in judge.classes_]}
 

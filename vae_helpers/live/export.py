@@ -96,16 +96,17 @@ def _flat(network: nn.Module) -> Iterator[nn.Module]:
             yield layer
 
 
-def _fused(network: nn.Module) -> list[nn.Module]:
+def _fused(network: nn.Module) -> list[Any]:
     """The layers in order, each batch normalization taken into the convolution before it."""
-    layers: list[nn.Module] = []
+    layers: list[Any] = []
     for layer in _flat(network):
-        if isinstance(layer, nn.BatchNorm2d) and layers:
-            transposed = isinstance(layers[-1], nn.ConvTranspose2d)
-            if transposed or isinstance(layers[-1], nn.Conv2d):
-                layers[-1] = fuse_conv_bn_eval(layers[-1], layer, transpose=transposed)
-                continue
-        layers.append(layer)
+        before = layers[-1] if layers else None
+        convolution = isinstance(before, nn.Conv2d | nn.ConvTranspose2d)
+        if isinstance(layer, nn.BatchNorm2d) and convolution:
+            transposed = isinstance(before, nn.ConvTranspose2d)
+            layers[-1] = fuse_conv_bn_eval(layers[-1], layer, transpose=transposed)
+        else:
+            layers.append(layer)
     return layers
 
 
@@ -180,4 +181,3 @@ def export_vae(model: GaussianVAE, block: Block) -> dict[str, Any]:
         "pixel_std": None if std is None else float(std),
         "networks": networks,
     }
-

@@ -9,7 +9,7 @@ from torch import Tensor
 from ..anomaly import AnomalyDetector
 from ..data import binarize, load_mnist
 from ..plotting import tile_images
-from ..runtime import device_of, evaluating
+from ..runtime import evaluating
 from ..scores import anomaly_scores
 from .base import STYLE, LiveWidget, as_image, script, to_pixels
 from .export import Block, export_vae, exportable
