@@ -102,7 +102,7 @@ function render({ model, el }) {
           h("figure", {}, rebuilt, h("figcaption", {}, "reconstruction")))),
       h("div", { className: "vl-stack vl-wide" },
         h("p", { className: "vl-hint" }, "Grey: real digits (heights are square roots). "
-          + "Line: one real digit in a hundred lies above it."),
+          + "Line: one real digit in a hundred lies above it. Reconstruction and −ELBO at z = μ."),
         ...[...gauges.values()].map(({ element }) => element))),
     speaker.element);
   root.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab's own keys stay out

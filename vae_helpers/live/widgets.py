@@ -52,7 +52,7 @@ def drawing_pad(model: Any, detector: Any = None) -> "DrawingPad":
     A drawing is black and white for a Bernoulli model and grey for a Gaussian one. Weights travel
     with 16 bits each, and so do the detector's reference codes, all of them; where the whole would
     come to more than 3 MB, the codes have fewer bits, 8 at least: even steps over the range of
-    a feature. Notebook 4's have 11, and distances change by a few tenths of a percent.
+    a feature. Notebook 4's have 11, and 99 of 100 digits' distances change by less than 0.2%.
 
     Args:
         model: a trained `VAE` or `ConvVAE` of images (1, 28, 28), on any device.
