@@ -107,8 +107,7 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 "grid = torch.cartesian_prod(top_first, coordinates).flip(1)": (
                     "grid = vh.uniform_grid(20)"
                 ),
-                "vh.inverse_cdf_grid(20, 0.025, 0.975)": "vh.inverse_cdf_grid(20, 0.25, 0.75)",
-                "even = vh.uniform_grid(20)": "even = vh.uniform_grid(20, -1.2, 1.2)",
+                "vh.uniform_grid(n), 0.5 / n": "vh.uniform_grid(n, -1.5, 1.5), 5 / n",
                 # the density: drawn too wide, and mixed up with another
                 "density.sample(n)[0]).float()": "density.sample(n)[0]).float() * 1.6",
                 "by_one = densities[1]": "by_one = densities[50]",
@@ -127,8 +126,8 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 # remedies that are none
                 'classify(images, labels, "balanced")': "classify(images, labels)",
                 "plain / common": "plain",
-                '"copies": copies,': '"copies": copies[:0],',
-                "in_steps(drawn)": "in_steps(drawn).flip(3)",
+                '"copies": rare[again % len(rare)],': '"copies": rare[:0],',
+                "drawn_around(vae, rare": "drawn_around(poor_vae, rare",
             },
         ),
     },

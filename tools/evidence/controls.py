@@ -134,7 +134,7 @@ CONTROLS: dict[str, list[Controlled]] = {
             "midpoints of equal shares tell how often each digit is generated",
             "50,000 samples",
             "400 random points; an even grid, plain and weighted; 0.05 to 0.95",
-            "with_rim < missed",
+            "sum(midpoints) < sum(no_rim)",
         ),
         Controlled(
             "a mixture fitted to the codes repairs the shares of the digits",
@@ -145,7 +145,7 @@ CONTROLS: dict[str, list[Controlled]] = {
         Controlled(
             "early stopping stops, and a fixed number of epochs does as well",
             "validation images of its own",
-            "one-cycle, six epochs",
+            "one-cycle, six epochs, on all training images",
             "short[0] < zeros_loss",
         ),
         Controlled(
@@ -162,15 +162,15 @@ CONTROLS: dict[str, list[Controlled]] = {
         ),
         Controlled(
             "synthetic 1s lean towards the training images",
-            "random halves; reconstructions as copies",
-            "-",
-            "remembered > 2 * standard_error",
+            "random halves; the training images themselves as copies",
+            "a Gaussian in four principal components",
+            "lean > 2 * standard_error",
         ),
         Controlled(
-            "images made from a few don't help a rare class, a pool does",
-            "nothing; copies",
-            "a moved threshold; label spreading, neighbours in the same pool",
-            "gain['VAE on the pool', 'label spreading', 2]",
+            "images made from a few don't help a rare class; a pool that holds the class does",
+            "nothing; copies; a pool without the class; all labels",
+            "a moved threshold; label spreading, self-training, neighbours in the same pool",
+            "pool_against['label spreading']",
         ),
     ],
 }
