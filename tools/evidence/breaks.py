@@ -170,21 +170,5 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 '("-ELBO", "all, 5-NN")]': '("all, 5-NN", "-ELBO")]',
             },
         ),
-        "other features": (
-            "",
-            {
-                # the rivals in the detector's place, and the detector in theirs
-                'whole = add_density("all, 5-NN", vae_features)': (
-                    "whole = add_density('all, 5-NN', lambda x: vae_features(x)[:, 20:])"
-                ),
-                "lambda images: vae_features(images, short_vae))": (
-                    "lambda images: vae_features(images, short_vae)[:, 20:])"
-                ),
-                "pca_error(images)[0])": "20 - pca_error(images)[0].clamp(max=20))",
-                "Density(known[:, :20]).score(new[:, :20])": (
-                    "Density(known[:, 21:]).score(new[:, 21:])"
-                ),
-            },
-        ),
     },
 }
