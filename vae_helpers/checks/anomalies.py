@@ -12,6 +12,7 @@ from .engine import Mistake, examine
 
 def conformal_p_values(function: Callable[[Tensor, Tensor], Tensor]) -> None:
     """`f(calibration, scores)`: for each score, the share as high or higher, itself counted."""
+    cdf = torch.special.ndtr
 
     def above(calibration: Tensor, scores: Tensor) -> Tensor:
         return (calibration >= scores[:, None]).sum(dim=1).to(scores.dtype)
@@ -25,6 +26,7 @@ def conformal_p_values(function: Callable[[Tensor, Tensor], Tensor]) -> None:
     cases += [
         (tied, torch.tensor([3.0, -2.0, 0.0, 9.0, -12.0])),
         (cases[0][0].double() - 60, cases[0][1].double() - 60),
+        (5 + 1e-9 * cases[1][0].double(), 5 + 1e-9 * cases[1][1].double()),
     ]
     examine(
         function, truth, cases,
@@ -48,7 +50,7 @@ def conformal_p_values(function: Callable[[Tensor, Tensor], Tensor]) -> None:
             (lambda c, s: above(c, s) + 1, "a share: divide by n + 1"),
             (lambda c, s: truth(c, s).round(), "a share, not a whole number: / instead of //"),
             (
-                lambda c, s: 1 - torch.special.ndtr((s - c.mean()) / c.std()),
+                lambda c, s: None if len(c) == 1 else cdf((c.mean() - s) / c.std()),
                 "count; no normal distribution was promised",
             ),
         ],
@@ -136,7 +138,8 @@ def _two_scores() -> list[Scores]:
         cases.append((a, b, scale * (a + noise * x) - 4, scale * (b + noise * y) - 4))
     a, b, x, y = cases[0]
     cases.append((a.round(), b.round(), x.round(), y.round()))
-    cases.append((a.double(), b.double(), x.double(), y.double()))
+    a, b, x, y = (5 + 1e-9 * v.double() for v in cases[0])
+    cases.append((a, b, x, y))
     return [*cases, (a, b, -a, -b)]
 
 

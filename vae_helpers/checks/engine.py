@@ -122,7 +122,8 @@ class _Tried:
         self, message: str, found: Any, case: tuple[Any, ...], cases: Sequence[tuple[Any, ...]]
     ) -> str:
         """The most helpful thing to say of a wrong result."""
-        advice = self.otherwise(*case) if message.startswith("at index") else ""
+        of_numbers = message.startswith(("at index", "got", "number"))
+        advice = self.otherwise(*case) if of_numbers else ""
         names = argument_names(self.function, len(case))
         general = f"{message}; tried with {describe(names, case)}"
         return (

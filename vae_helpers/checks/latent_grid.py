@@ -14,7 +14,8 @@ from .engine import examine
 def _boxes() -> list[tuple[Tensor, Tensor]]:
     """Boxes of several sizes, in one to six dimensions; wide, empty, far out and unbounded ones."""
     drawn = []
-    for n, d, width in ((4, 2, 1.0), (1, 3, 1.0), (3, 3, 2.0), (5, 1, 0.3), (6, 6, 40.0)):
+    for n, d, width in ((4, 2, 1.0), (1, 3, 1.0), (3, 3, 2.0), (5, 1, 0.3), (7, 6, 5.0),
+                        (4, 5, 40.0)):  # fmt: skip
         low = normal(n, d, seed=n) - width / 3
         drawn.append((low, low + width * normal(n, d, seed=d + 9).abs()))
     low, high = (corner.double() for corner in drawn[2])
@@ -177,10 +178,10 @@ def aggregate_quantiles(function: Callable[[Tensor, Tensor, Tensor], Tensor]) ->
         [
             (
                 lambda p, m, s: (m + s * inverse(p)[:, None]).mean(1),
-                "the mean of the quantiles is not the quantile of the mixture: average the CDFs",
+                "that is one Gaussian of the mean centre and width, or the mean of the quantiles, "
+                "which is the same; the mixture has another shape: average the CDFs",
             ),
             (moments, "one Gaussian of the same mean and variance has other quantiles"),
-            (lambda p, m, s: m.mean() + s.mean() * inverse(p), "that is one Gaussian; there are N"),
             (lambda p, m, s: inverse(p), "those are the prior's quantiles, not those of the codes"),
             (lambda p, m, s: m.quantile(p), "the centres alone: each Gaussian has a width, too"),
             (lambda p, m, s: truth(1 - p, m, s), "p is the share to the left, not to the right"),
