@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .comparing import describe, difference, wrong_gradient
+from .verdicts import say
 
 Mistake = tuple[Callable[..., Any], str]
 
@@ -23,7 +24,7 @@ def examine(
     rtol: float = 1e-4,
     gradients: Sequence[int] = (),
 ) -> None:
-    """Print one verdict: not solved yet, not right (with a hint), an error of theirs, or correct.
+    """Say one verdict: not solved yet, not right (with a hint), an error of theirs, or correct.
 
     Args:
         function: the learner's.
@@ -39,21 +40,24 @@ def examine(
         gradients: which arguments, tensors or modules, must get the right gradient.
     """
     if not callable(function):
-        return print(f"not right: pass the function itself, without brackets; got {function!r}")
+        text = f"not right: pass the function itself, without brackets; got {function!r}"
+        return say("wrong", text)
     for case in cases:
         given = _copies(case)
         try:
             found = function(*given)
         except NotImplementedError as error:
             if not error.args:  # PyTorch raises it, too, but says what for
-                return print("not solved yet: replace the raise with your own lines, and run again")
-            return print(their_error(error, function))
+                text = "not solved yet: replace the raise with your own lines, and run again"
+                return say("not tried", text)
+            return say("wrong", their_error(error, function))
         except Exception as error:
-            return print(their_error(error, function))
+            return say("wrong", their_error(error, function))
         if any(not _same(a, b) for a, b in zip(given, case, strict=True)):
-            return print(
+            return say(
+                "wrong",
                 "not right: your function changes its argument in place, which the caller will "
-                "not expect; work on new tensors (x + 1, not x += 1)"
+                "not expect; work on new tensors (x + 1, not x += 1)",
             )
         expected = truth(*case)
         names = argument_names(function, len(case))
@@ -75,8 +79,8 @@ def examine(
             except RuntimeError as error:  # .numpy() of what needs a gradient, for example
                 message = f"the numbers are right, but for gradients {their_error(error, function)}"
         if message:
-            return print(f"not right: {message}")
-    return print(f"correct: {why() if callable(why) else why}")
+            return say("wrong", f"not right: {message}")
+    return say("solved", f"correct: {why() if callable(why) else why}")
 
 
 def argument_names(function: Any, n: int) -> list[str]:
