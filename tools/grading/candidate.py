@@ -91,7 +91,7 @@ def private_streams() -> tuple[BinaryIO, BinaryIO]:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nowhere, number)
-    return open(source, "rb"), open(sink, "wb")
+    return os.fdopen(source, "rb"), os.fdopen(sink, "wb")
 
 
 def described(error: BaseException, filename: str) -> dict[str, Any]:

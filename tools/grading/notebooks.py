@@ -128,7 +128,6 @@ class Notebook:
         try:
             cells = nbformat.reads(text, as_version=4).cells
             self.cells = [(str(c.cell_type), str(c.source)) for c in cells]
-            self.tags = [list(c.get("metadata", {}).get("tags", [])) for c in cells]
         except Exception as error:  # nbformat lets all kinds of errors through
             reason = " ".join(str(error).split())[:80]
             raise Damaged(f"damaged, no notebook ({type(error).__name__}: {reason})") from None

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 import textwrap
 import unicodedata
 from collections.abc import Iterable
@@ -146,4 +145,4 @@ def save(text: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
     part.write_text(text, encoding="utf-8-sig", newline="")
-    os.replace(part, path)
+    part.replace(path)
