@@ -51,23 +51,30 @@ class Judge:
 
     def judge(self, text: str) -> Iterator[dict]:
         """What the judge reports about a notebook, piece by piece; EOFError if it breaks down."""
-        with contextlib.suppress(OSError):  # its answer, or rather none, will tell
+        with contextlib.suppress(OSError, ValueError):  # its answer, or rather none, will tell
             self.process.stdin.write(json.dumps({"text": text}) + "\n")
             self.process.stdin.flush()
         while True:
             clock = threading.Timer(self.seconds + MARGIN, self.stop)
             clock.start()
-            line = self.process.stdout.readline()
+            line = ""
+            with contextlib.suppress(ValueError):  # stopped, and its streams closed
+                line = self.process.stdout.readline()
             clock.cancel()
             if not line:
-                self.complaints.seek(0)
-                said = self.complaints.read().decode(errors="replace").strip().splitlines()
-                raise EOFError(f"the judge broke down ({said[-1] if said else 'no word of it'})")
+                raise EOFError(f"the judge broke down ({self.last_words()})")
             message = json.loads(line)
             if "done" in message:
                 return
             if "ready" not in message:
                 yield message
+
+    def last_words(self) -> str:
+        with contextlib.suppress(OSError, ValueError):
+            self.complaints.seek(0)
+            said = self.complaints.read().decode(errors="replace").strip().splitlines()
+            return said[-1] if said else "without a word"
+        return "stopped"
 
     def stop(self) -> None:
         """End it, and the candidate that it has started."""
@@ -77,6 +84,9 @@ class Judge:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
         self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout, self.complaints):
+            with contextlib.suppress(OSError, ValueError):
+                stream.close()
 
 
 def student_of(file: Path, stem: str) -> str:

@@ -274,9 +274,11 @@ def project_notebooks(folder: Path = ROOT / "notebooks") -> list[Project]:
 
 def recognise(notebook: Notebook, projects: list[Project]) -> Project | None:
     """Which of the project's notebooks it is, by the checks it calls, its functions, its title."""
-    called = {check for s in notebook.statements if (found := check_called(s.node))
-              for check in found[:1]}  # fmt: skip
+    broken = "\n".join(notebook.cells[number][1] for number in notebook.broken)
+    called = {found[0] for s in notebook.statements if (found := check_called(s.node))}
+    called |= set(re.findall(r"\bchecks\.(\w+)", broken))
     defined = {name for s in notebook.statements for name in s.binds}
+    defined |= set(re.findall(r"\bdef (\w+)", broken))
     points: Counter[Project] = Counter()
     for project in projects:
         points[project] = sum(e.check in called for e in project.exercises)

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import textwrap
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -55,7 +54,7 @@ def table(rows: Iterable[Row], projects: Iterable[Project]) -> str:
         if theirs:
             blocks += [_states(project, theirs), *_hints(project, theirs)]
     if troubled := [row for row in rows if row.problem]:
-        lines = [_wrapped(f"{row.file}: {row.problem}") for row in troubled]
+        lines = [wrapped(f"{row.file}: {row.problem}") for row in troubled]
         blocks.append("\n".join(["Not judged", *lines]))
     return "\n\n".join(blocks)
 
@@ -78,7 +77,7 @@ def _states(project: Project, rows: list[Row]) -> str:
         for row in rows
     ]
     numbers = [str(i) for i in range(1, len(names) + 1)]
-    head = textwrap.fill(f"{project.title or project.stem}: {legend}", WIDTH)
+    head = wrapped(f"{project.title or project.stem}: {legend}", "", "  ")
     return "\n".join([head, "", line("", numbers, "solved"), *body])
 
 
@@ -92,13 +91,22 @@ def _hints(project: Project, rows: list[Row]) -> list[str]:
                 given.setdefault(hint, []).append(row.student)
         if given:
             ordered = sorted(given.items(), key=lambda pair: -len(pair[1]))
-            lines = [_wrapped(f"{', '.join(whom)}: {hint}") for hint, whom in ordered]
+            lines = [wrapped(f"{', '.join(whom)}: {hint}") for hint, whom in ordered]
             blocks.append("\n".join([exercise.function, *lines]))
     return blocks
 
 
-def _wrapped(text: str) -> str:
-    return textwrap.fill(text, WIDTH, initial_indent="  ", subsequent_indent="    ")
+def wrapped(text: str, first: str = "  ", then: str = "    ") -> str:
+    """A text in lines; textwrap would count letters, not columns."""
+    lines, indent = [first], first
+    for word in text.split():
+        if lines[-1] != indent and columns(f"{lines[-1]} {word}") > WIDTH:
+            lines, indent = [*lines, then], then
+        lines[-1] += word if lines[-1] == indent else f" {word}"
+        while columns(lines[-1]) > WIDTH:
+            n = next(i for i in range(len(lines[-1])) if columns(lines[-1][: i + 1]) > WIDTH)
+            lines, indent = [*lines[:-1], lines[-1][:n], then + lines[-1][n:]], then
+    return "\n".join(lines)
 
 
 def spreadsheet(rows: Iterable[Row], projects: Iterable[Project]) -> str:
