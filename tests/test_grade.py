@@ -237,6 +237,15 @@ OTHERS = {
     "syntax error": notebook(cell(SIGNATURE + "    return mu + (logvar / 2.exp() * eps")),
     "missing module": notebook("import no_such_module as nsm", cell(f"{SIGNATURE}    nsm.f(mu)")),
     "not a function": notebook("reparameterize = 3\nchecks.reparameterize(reparameterize)"),
+    "libraries": notebook(
+        "from sklearn.mixture import GaussianMixture\nfrom scipy.stats import norm",
+        cell(f"""{SIGNATURE}    images = torch.rand(64, 1, 8, 8)
+    model = vh.VAE((1, 8, 8), (8,), 2)
+    vh.fit(model, images, images, epochs=1)
+    assert norm.cdf(0) == 0.5 and vh.plot_images({{"a": images[:2]}})
+    GaussianMixture(2).fit(images.flatten(1).numpy())
+    return mu + torch.exp(0.5 * logvar) * eps"""),
+    ),
     "helpers": notebook(
         "%matplotlib inline\nHALF = {}\nHALF['of it'] = 0.5",
         cell(f"{SIGNATURE}    return add(mu, sigma_of(logvar) * eps)"),
@@ -358,6 +367,7 @@ def test_the_hint_is_the_one_that_the_student_sees(report, name, capsys):
         ("missing module", "wrong: its cells raised ModuleNotFoundError: No module named"),
         ("not a function", "wrong: reparameterize is no function, but of type int"),
         ("helpers", "solved"),
+        ("libraries", "solved"),
     ],
 )
 def test_what_else_students_hand_in(report, name, cell):

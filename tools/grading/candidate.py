@@ -122,7 +122,7 @@ class Candidate:
     def unpickle(self, data: bytes) -> Any:
         """Objects of the judge: a module that came before is the same one again."""
         unpickler = pickle.Unpickler(io.BytesIO(data))
-        unpickler.persistent_load = self.known  # type: ignore[method-assign]
+        unpickler.persistent_load = self.known
         return unpickler.load()
 
     def known(self, key: tuple[str, int, bytes]) -> Any:

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from typing import Any
 
 from grading.notebooks import Damaged, Exercise, Missing, Notebook, project_notebooks, recognise
-from grading.remote import Candidate, Limits, NotStarted, Stopped
+from grading.process import Limits, NotStarted, Stopped
+from grading.remote import Candidate
 from vae_helpers import checks
 from vae_helpers.checks.verdicts import verdict
 
