@@ -6,6 +6,7 @@ from typing import Any
 
 from .cases import copies, unchanged
 from .comparing import alike, difference, wrong_gradient
+from .verdicts import State, say
 from .words import argument_names, describe, their_error
 
 Mistake = tuple[Callable[..., Any], str]
@@ -34,7 +35,7 @@ def examine(
     readings: Sequence[Callable[..., Any]] = (),
     compare: Compare | None = None,
 ) -> None:
-    """Print one verdict: not solved yet, not right (with a hint), an error of theirs, or correct.
+    """Say one verdict: not solved yet, not right (with a hint), an error of theirs, or correct.
 
     Args:
         function: the learner's.
@@ -54,8 +55,8 @@ def examine(
             string; by default number by number.
     """
     tried = _Tried(function, truth, mistakes, otherwise, rtol, gradients, compare)
-    _, text = tried.verdict(cases, readings)
-    print(text or f"correct: {why() if callable(why) else why}")
+    kind, text = tried.verdict(cases, readings)
+    say(kind, text or f"correct: {why() if callable(why) else why}")
 
 
 @dataclass
@@ -72,7 +73,7 @@ class _Tried:
 
     def verdict(
         self, cases: Sequence[tuple[Any, ...]], readings: Sequence[Callable[..., Any]]
-    ) -> tuple[str, str]:
+    ) -> tuple[State, str]:
         """What it is, "solved", "not tried" or "wrong", and what to say unless it is solved."""
         if not callable(self.function):
             text = f"pass the function itself, without brackets; got {self.function!r}"

@@ -14,6 +14,7 @@ from ..training import fit
 from .comparing import difference
 from .digits import digits, small_vae
 from .engine import NOT_TRIED, examine
+from .verdicts import say
 
 LEFT_OUT = 2  # the digit
 LEAD = 0.01
@@ -121,7 +122,7 @@ def _is_stub(function: Any) -> bool:
 def left_out_detector(function: Callable[[Any, Tensor, Tensor], Tensor]) -> None:
     """`f(model, train, test)`: scores (N,), larger for the digit that `train` lacks."""
     if _is_stub(function):
-        return print(NOT_TRIED)
+        return say("not tried", NOT_TRIED)
     if not callable(function):
         return examine(function, lambda *_: 0, [], [], "")
     s = _setting()
