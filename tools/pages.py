@@ -118,7 +118,7 @@ def to_html(notebook: nbformat.NotebookNode, title: str, ways: str = "") -> str:
     """The page of a notebook; its widgets live if it has just been executed."""
     renderer = PageRenderer()
     body = cells(notebook, renderer)
-    sections = [heading for heading in renderer.headings if 2 <= heading[0] <= 3]
+    sections = [heading for heading in renderer.headings if heading[0] <= 3]
     title = next((Markup(text).striptags() for level, _, text in renderer.headings), title)
     parts = {"ways": ways, "headings": sections, "live": live_page.states(notebook)}
     return frame(body, title, **parts)
