@@ -51,6 +51,7 @@ GOOD = {
     "plot_histograms": {"panels": {"a": {"b": CODES[:, 0]}}, "xlabel": "x"},
     "plot_table": {"values": CODES, "rows": "abcdefgh", "columns": "pq"},
     "latent_explorer": {"model": MODEL},
+    "drawing_pad": {"model": MODEL},
     "write_gif": {"frames": IMAGES[:, 0], "path": "a.gif", "fps": 5},
     "seed_everything": {"seed": 0},
 }  # fmt: skip

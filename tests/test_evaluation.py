@@ -295,7 +295,8 @@ def test_a_model_without_weights_is_evaluated():
         lambda model, x: anomaly_scores(model, x),
         lambda model, x: fit(model, x, epochs=1, seed=0, progress=False).train_loss,
         lambda model, x: vh.AnomalyDetector(model, 2).fit(x).score(x),
-        lambda model, x: vh.latent_explorer(model),
+        lambda model, x: vh.latent_explorer(model, x).weights,
+        lambda model, x: vh.drawing_pad(model).weights,
     ],
 )
 def test_compiled_models_work_everywhere(use):
@@ -307,5 +308,7 @@ def test_compiled_models_work_everywhere(use):
         return VAE(hidden_dims=(4,), latent_dim=2)
 
     plain, compiled = use(made(), x), use(torch.compile(made(), backend="eager"), x)
-    if not hasattr(plain, "children"):  # a widget
+    if isinstance(plain, bytes):  # a widget's
+        assert compiled == plain
+    else:
         torch.testing.assert_close(compiled, plain)

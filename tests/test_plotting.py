@@ -15,6 +15,7 @@ from vae_helpers import (
     plot_bars,
     plot_codes,
     plot_curves,
+    plot_density,
     plot_histograms,
     plot_history,
     plot_image_grid,
@@ -109,6 +110,39 @@ def test_history_has_a_panel_a_part():
     assert ax.lines[1].get_ydata().tolist() == [5, 6]
 
 
+def test_history_draws_the_validation_loss_where_there_is_one():
+    history = History(validation_loss=[7.0, 6.0])
+    for value in (2.0, 1.0):
+        history.add("train", 1.0, value, 1.0)
+    loss, nll, kl = plot_history({"": history}).axes
+    assert [line.get_label() for line in loss.lines] == ["train", "validation"]
+    assert loss.lines[1].get_ydata().tolist() == [7, 6]
+    assert [len(ax.lines) for ax in (nll, kl)] == [1, 1]
+
+
+def test_density_stands_at_its_points_with_one_scale_for_all_panels():
+    grid = uniform_grid(4)
+    density = grid[:, 0] + 10 * grid[:, 1]
+    figure = plot_density({"a": (density, grid), "b": (2 * density, grid)})
+    left, right, bar = figure.axes
+    assert bar.get_ylabel() == "density"
+    (mesh,) = left.collections
+    corners = mesh.get_coordinates()
+    middles = (corners[:-1, :-1] + corners[1:, 1:]) / 2
+    expected = middles[..., 0] + 10 * middles[..., 1]
+    assert np.allclose(np.asarray(mesh.get_array()).reshape(4, 4), expected, atol=1e-5)
+    assert mesh.get_clim() == right.collections[0].get_clim()
+    low, high = mesh.get_clim()
+    assert low == 0
+    assert density.max() < high < 2 * density.max()
+
+
+def test_density_refuses_what_does_not_belong_together():
+    for density, grid in ((torch.ones(9), uniform_grid(4)), (torch.ones(6), torch.ones(6, 2))):
+        with pytest.raises(ValueError, match="density and grid must have shapes"):
+            plot_density({"a": (density, grid)})
+
+
 def test_bars_hold_what_they_were_given():
     (ax,) = plot_bars({"a": [1, 2], "b": torch.tensor([3, 4])}, ["p", "q"], "x", "y").axes
     assert [patch.get_height() for patch in ax.patches] == [1, 2, 3, 4]
@@ -175,6 +209,7 @@ def some_of_every_kind():
         "images": plot_images({"a": images, "b": images}),
         "grid": plot_image_grid({"title": (images, grid)}, labels),
         "codes": plot_codes({"title": codes}, labels, marks=codes[:2]),
+        "density": plot_density({"title": (images[:, 0, 0, 0], grid)}),
         "curves": plot_curves({"a": [1, 2], "b": [2, 1]}, "x", "y"),
         "history": plot_history({"a": history, "b": history}),
         "bars": plot_bars({"a": [1, 2], "b": [2, 1]}, ["p", "q"], "x", "y"),

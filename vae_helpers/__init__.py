@@ -17,12 +17,14 @@ from .folders import load_images
 from .frechet import frechet_distance
 from .history import History
 from .latent import inverse_cdf_grid, lerp, slerp, uniform_grid
+from .live import drawing_pad, latent_explorer
 from .losses import bernoulli_nll, gaussian_nll, kl_divergence, negative_elbo, squared_error
 from .models import VAE, Autoencoder, ConvVAE
 from .plotting import (
     plot_bars,
     plot_codes,
     plot_curves,
+    plot_density,
     plot_histograms,
     plot_history,
     plot_image_grid,
@@ -34,4 +36,3 @@ from .plotting import (
 from .runtime import SMOKE, pick_device, seed_everything
 from .scores import anomaly_scores
 from .training import fit
-from .widgets import latent_explorer

@@ -50,7 +50,9 @@ def plot_history(
     ylabel: str = "nats per image",
     start: int = 1,
 ) -> Figure:
-    """Learning curves, one panel for each of loss, NLL and KL; dashed for training.
+    """Learning curves, one panel for each of loss, NLL and KL.
+
+    Dashed for training, solid for test, dotted for validation, which has a loss only.
 
     Args:
         histories: label -> what `fit` returned.
@@ -67,8 +69,10 @@ def plot_history(
     for ax, part in zip(axes, parts, strict=True):
         for (label, history), marker in zip(histories.items(), "os^v", strict=False):
             colour = None
-            for name, style in (("train", "--"), ("test", "-")):
-                values = getattr(history, f"{name}_{part}")[start - 1 :]
+            for name, style in (("train", "--"), ("validation", ":"), ("test", "-")):
+                values = getattr(history, f"{name}_{part}", [])[start - 1 :]
+                if not values:
+                    continue
                 epochs = range(start, start + len(values))
                 text = f"{label} {name}".strip()
                 (line,) = ax.plot(

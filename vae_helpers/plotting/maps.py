@@ -74,6 +74,40 @@ def plot_image_grid(
     return figure
 
 
+def plot_density(panels: Mapping[str, tuple[Tensor, Tensor]]) -> Figure:
+    """Densities over a plane as maps, side by side, all with one scale of colours.
+
+    The scale ends at the 99.5% quantile of all values, so that a few peaks don't darken the rest.
+
+    Args:
+        panels: title -> (density, grid), one panel an entry: the density at each point, (n * n,),
+            and the points, (n * n, 2), as `uniform_grid` returns them.
+
+    Raises:
+        TypeError, ValueError: if density and grid do not belong together, or the grid has no n * n
+            points.
+    """
+    check_mapping("panels", panels, "(density, grid)")
+    values = np.concatenate([as_array(density) for density, _ in panels.values()])
+    top = np.quantile(values, 0.995)
+    figure, axes = new_figure(8.4 / len(panels), len(panels))
+    for ax, (title, (density, grid)) in zip(axes, panels.items(), strict=True):
+        n = math.isqrt(len(grid))
+        if density.shape != (len(grid),) or n * n != len(grid):
+            raise ValueError(
+                f"density and grid must have shapes (n * n,) and (n * n, 2), got "
+                f"{tuple(density.shape)} and {tuple(grid.shape)} for {title!r}"
+            )
+        x, y = as_array(grid[:n, 0]), as_array(grid[::n, 1])
+        drawn = ax.pcolormesh(
+            x, y, as_array(density).reshape(n, n), cmap="cividis", vmin=0, vmax=top, rasterized=True
+        )
+        ax.set(xlabel="$z_1$", title=title, aspect="equal")
+    axes[0].set_ylabel("$z_2$")
+    figure.colorbar(drawn, ax=axes, label="density", shrink=0.8, extend="max")
+    return figure
+
+
 def _core_range(points: np.ndarray) -> list[tuple[float, float]]:
     """Ranges of both coordinates without the outermost 0.5% at either end, slightly widened."""
     low, high = np.quantile(points, [0.005, 0.995], axis=0)
