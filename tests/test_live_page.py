@@ -8,7 +8,7 @@ import nbformat
 import pages
 import pytest
 import run_notebooks
-from test_pages import opened
+from browser.book_pages import chromium, opened
 
 COUNTER = '''
 import base64, io
@@ -46,19 +46,21 @@ class Counter(anywidget.AnyWidget):
 first = Counter(name="first")
 first
 '''
-BROKEN = '''
+BROKEN = """
 class Broken(Counter):
     _esm = "export default { render({ el }) { el.append('half'); throw Error('no luck'); } };"
 
 Broken(name="broken")
-'''
+"""
 SLIDER = "import ipywidgets\nipywidgets.IntSlider(7)"
 
 
 @pytest.fixture(scope="module")
 def executed(tmp_path_factory):
     """A notebook with two counters, the first shown twice, a broken one and a slider."""
-    changed = "second = Counter(name='second')\nsecond.count = 30\nsecond.steps = bytes([0, 2])\nsecond"
+    changed = (
+        "second = Counter(name='second')\nsecond.count = 30\nsecond.steps = bytes([0, 2])\nsecond"
+    )
     cells = [nbformat.v4.new_markdown_cell("# Widgets\n\n## Counters")]
     sources = [COUNTER, changed, "first", BROKEN, SLIDER]
     cells += [nbformat.v4.new_code_cell(source) for source in sources]
@@ -69,9 +71,21 @@ def executed(tmp_path_factory):
     return notebook
 
 
-def test_widgets_live_on_in_a_page(executed, tmp_path):
-    page = pages.to_html(executed, "widgets")
-    with opened(page, tmp_path) as (tab, said):
+@pytest.fixture(scope="module")
+def page(executed, tmp_path_factory):
+    file = tmp_path_factory.mktemp("page") / "widgets.html"
+    file.write_text(pages.to_html(executed, "widgets"), encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def browser(page):  # which is asked for first: executing and Playwright each want the event loop
+    with chromium() as browser:
+        yield browser
+
+
+def test_widgets_live_on_in_a_page(browser, page):
+    with opened(browser, page) as (tab, said):
         first, second, again = (tab.locator(".live button").nth(i) for i in range(3))
         assert first.text_content() == "first: 0"
         assert second.text_content() == "second: 30"
@@ -90,8 +104,8 @@ def test_widgets_live_on_in_a_page(executed, tmp_path):
     assert [text for text in said.console if "no luck" not in text] == []
 
 
-def test_a_widget_that_fails_stays_a_picture_and_says_why(executed, tmp_path):
-    with opened(pages.to_html(executed, "widgets"), tmp_path) as (tab, said):
+def test_a_widget_that_fails_stays_a_picture_and_says_why(browser, page):
+    with opened(browser, page) as (tab, said):
         holder = tab.locator(".live").nth(3)
         tab.wait_for_function("document.querySelectorAll('.awake').length == 3")
         assert holder.locator("img").is_visible()
@@ -101,19 +115,21 @@ def test_a_widget_that_fails_stays_a_picture_and_says_why(executed, tmp_path):
     assert "no luck" in told
 
 
-def test_without_a_script_the_pictures_are_there(executed, tmp_path):
-    with opened(pages.to_html(executed, "widgets"), tmp_path, java_script_enabled=False) as (tab, _):
+def test_without_a_script_the_pictures_are_there(browser, page):
+    with opened(browser, page, java_script_enabled=False) as (tab, _):
         assert [p.is_visible() for p in tab.locator(".live img").all()] == [True] * 4
 
 
-def test_a_widget_sleeps_until_the_reader_comes_near(executed, tmp_path):
-    page = pages.to_html(executed, "widgets")
-    far = page.replace('<div class="prose">', '<div style="height: 5000px"></div><div>', 1)
-    with opened(far, tmp_path) as (tab, _):
+def test_a_widget_sleeps_until_the_reader_comes_near(browser, page, tmp_path):
+    text = page.read_text(encoding="utf-8")
+    space = '<div style="height: 5000px"></div><main '
+    (tmp_path / "far.html").write_text(text.replace("<main ", space), encoding="utf-8")
+    with opened(browser, tmp_path / "far.html") as (tab, _):
         tab.wait_for_timeout(300)
         assert tab.locator(".awake").count() == 0
         tab.locator(".live").first.scroll_into_view_if_needed()
         tab.locator(".awake").first.wait_for()
+        assert tab.locator(".awake").count() >= 1
 
 
 def test_what_is_long_stands_in_the_page_once(executed):
@@ -151,4 +167,4 @@ def test_make_run_hands_the_states_to_the_page(executed, tmp_path, monkeypatch):
     assert page.count('class="live"') == 4
     stored = path.read_text(encoding="utf-8")
     assert "widget-view" not in stored
-    assert "export default" not in stored.replace(json.dumps(COUNTER)[1:-1], "")
+    assert "widgets" not in json.loads(stored)["metadata"]

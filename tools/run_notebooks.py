@@ -18,6 +18,7 @@ from queue import Queue
 
 import book
 import nbformat
+from live_page import VIEW
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from tqdm import tqdm
@@ -77,8 +78,7 @@ def strip(notebook: nbformat.NotebookNode) -> None:
         if cell.cell_type == "code":  # a progress bar that is done leaves an output without data
             cell.outputs = [output for output in cell.outputs if output.get("data", True)]
         for output in cell.get("outputs", []):  # a stored widget is dead: its picture stays
-            if "image/png" in output.get("data", {}):
-                output.data.pop("application/vnd.jupyter.widget-view+json", None)
+            output.get("data", {}).pop(VIEW, None)
 
 
 def write_gifs(notebook: nbformat.NotebookNode, stem: str) -> None:
