@@ -1,4 +1,4 @@
-"""Execute the notebooks top to bottom, side by side; write HTML pages and GIFs to build/.
+"""Execute the notebooks top to bottom, side by side; write a book of HTML pages to build/.
 
 With --in-place the notebooks themselves get the new outputs, for a maintainer to commit.
 """
@@ -16,10 +16,11 @@ from multiprocessing import get_context
 from pathlib import Path
 from queue import Queue
 
+import book
 import nbformat
+from live_page import VIEW
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
-from pages import to_html
 from tqdm import tqdm
 from workers import environment, n_workers
 
@@ -50,6 +51,7 @@ def execute(
         timeout=None,
         resources={"metadata": {"path": str(path.parent)}},
         coalesce_streams=True,  # what a cell prints is one block, with pauses or without
+        store_widget_state=True,  # the pages wake the widgets from it
         on_cell_executed=lambda **_: progress(next(done)),
     )
     client.extra_arguments = ["--log-level=ERROR"]
@@ -76,8 +78,7 @@ def strip(notebook: nbformat.NotebookNode) -> None:
         if cell.cell_type == "code":  # a progress bar that is done leaves an output without data
             cell.outputs = [output for output in cell.outputs if output.get("data", True)]
         for output in cell.get("outputs", []):  # a stored widget is dead: its picture stays
-            if "image/png" in output.get("data", {}):
-                output.data.pop("application/vnd.jupyter.widget-view+json", None)
+            output.get("data", {}).pop(VIEW, None)
 
 
 def write_gifs(notebook: nbformat.NotebookNode, stem: str) -> None:
@@ -98,13 +99,16 @@ def published_rows(paths: list[Path]) -> list[str]:
     return [line for line in "".join(texts).splitlines() if line.startswith("| ")]
 
 
+def published_table(paths: list[Path]) -> str:
+    return TABLE_HEAD + "\n".join(published_rows(paths))
+
+
 def update_readme(paths: list[Path]) -> None:
     """Bring the table and the picture of the README up to date with the notebooks."""
     readme = ROOT / "README.md"
     before, rest = readme.read_text(encoding="utf-8").split(TABLE_HEAD)
     after = rest[rest.index("\n\n") :]
-    table = "\n".join(published_rows(paths))
-    readme.write_text(before + TABLE_HEAD + table + after, encoding="utf-8")
+    readme.write_text(before + published_table(paths) + after, encoding="utf-8")
     for output in tagged_outputs(paths, "readme-picture"):
         picture = base64.b64decode(output.data["image/png"])
         (ROOT / "docs" / "overview.png").write_bytes(picture)
@@ -116,13 +120,20 @@ def notebooks_named(names: list[str]) -> list[Path]:
     return [p for p in paths if not names or any(name in p.stem for name in names)]
 
 
-def finish(path: Path, notebook: nbformat.NotebookNode, in_place: bool) -> None:
-    """Store what a notebook gave: a page, its GIFs, and with `in_place` the outputs."""
+def finish(path: Path, notebook: nbformat.NotebookNode, in_place: bool) -> str:
+    """Store what a notebook gave: a page, its GIFs, and with `in_place` the outputs.
+
+    Returns what is wrong with the page, or an empty string.
+    """
+    paths = notebooks_named([])
+    page = book.page(notebook, path, paths)  # before the widgets' states are dropped
     strip(notebook)
-    (BUILD / f"{path.stem}.html").write_text(to_html(notebook, path.stem), encoding="utf-8")
+    (BUILD / f"{path.stem}.html").write_text(page, encoding="utf-8")
     write_gifs(notebook, path.stem)
     if in_place:
         nbformat.write(notebook, path)
+    book.bind(BUILD, paths, published_table(paths))
+    return book.too_heavy(page)
 
 
 class Bars:
@@ -176,8 +187,9 @@ def run_side_by_side(paths: list[Path], in_place: bool) -> bool:
                         succeeded = False
                         bars.close(path, f"{path.name} FAILED after {seconds:.0f} s, {wrong}")
                         continue
-                    finish(path, notebook, in_place)
-                    bars.close(path, f"{path.name}: {seconds:.0f} s, build/{path.stem}.html")
+                    warning = finish(path, notebook, in_place)
+                    told = f"{path.name}: {seconds:.0f} s, build/{path.stem}.html"
+                    bars.close(path, f"{told} IS TOO HEAVY, {warning}" if warning else told)
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
