@@ -30,6 +30,8 @@ from grading.notebooks import (
     project_notebooks,
     recognise,
 )
+from grading.process import Limits, Stopped
+from grading.remote import Candidate
 from grading.report import Row, columns, spreadsheet, table
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from student_edition import student_edition
@@ -614,6 +616,57 @@ def test_a_message_that_is_too_long_or_cut_is_refused():
     for message in (b"\xff", b"[1]", b"[" * 10**5):
         with pytest.raises(wire.Unreadable):
             wire.loads(message)
+
+
+SERVANT = """
+def f(what, *given, scale=1):
+    if what == "numbers":
+        given[0].append(4)
+        given[1].mul_(2)
+        return {"sum": sum(given[0]) * scale}
+    if what == "train":
+        model = given[0](3)
+        model.count += 1
+        model.made_up = model.label = 3
+        with torch.no_grad():
+            model.weight.fill_(7)
+        return model.weight
+    if what == "differentiate":
+        return given[0](given[1]) * scale
+    return given[0]("no number")
+"""
+
+
+def test_what_a_function_does_to_its_arguments_is_seen_here():
+    made = []
+
+    class Counting(torch.nn.Linear):
+        def __init__(self, n):
+            super().__init__(n, 1)
+            self.count, self.label = 0, "mine"
+
+    def make(n):
+        made.append(Counting(n))
+        return made[-1]
+
+    with Candidate(Limits(60, 1)) as f:
+        f.define(f"import torch{SERVANT}", "<f>", "f")
+        numbers, tensor = [1, 2], torch.ones(3)
+        assert f("numbers", numbers, tensor, scale=10) == {"sum": 70}
+        assert (numbers, tensor.tolist()) == ([1, 2, 4], [2, 2, 2])
+        assert f("train", make).tolist() == [[7, 7, 7]]
+        (model,) = made
+        assert (model.count, model.label) == (1, "mine"), "a record, and no other type"
+        assert model.weight.tolist() == [[7, 7, 7]]
+        assert not hasattr(model, "made_up")
+        x = torch.arange(3.0, requires_grad=True)
+        f("differentiate", model, x, scale=2).sum().backward()
+        assert (x.grad.tolist(), model.weight.grad.tolist()) == ([14, 14, 14], [[0, 2, 4]])
+        with pytest.raises(RuntimeError, match="TypeError"):
+            f("call back with nonsense", make)
+        f.called_back = 500
+        with pytest.raises(Stopped, match="more than 500 times"):
+            f("train", make)
 
 
 # ---- the command
