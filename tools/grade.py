@@ -37,13 +37,15 @@ class Judge:
         paths = [str(ROOT / "tools"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         how = [f"--seconds={seconds}", f"--memory={memory}"]
         self.seconds = seconds
+        self.folder = tempfile.TemporaryDirectory(prefix="grade-", ignore_cleanup_errors=True)
+        scratch = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), self.folder.name)
         self.complaints = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process
         self.process = subprocess.Popen(
             [sys.executable, "-P", "-m", "grading.judge", *how],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self.complaints,
-            env={**environment(workers), "PYTHONPATH": os.pathsep.join(paths), "VAE_SMOKE": "0"},
+            env={**environment(workers), **scratch, "PYTHONPATH": os.pathsep.join(paths)},
             text=True,
             encoding="utf-8",
             start_new_session=True,  # Ctrl-C is for this process, which stops the others
@@ -87,6 +89,7 @@ class Judge:
         for stream in (self.process.stdin, self.process.stdout, self.complaints):
             with contextlib.suppress(OSError, ValueError):
                 stream.close()
+        self.folder.cleanup()  # a judge that was killed has left its candidate's there
 
 
 def student_of(file: Path, stem: str) -> str:

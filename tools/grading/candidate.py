@@ -153,12 +153,12 @@ class Candidate:
     def call(self, number: int, data: bytes) -> None:
         args, named = self.unpickle(data)
         values = [*args, *named.values()]
-        before = [a.detach().clone() if isinstance(a, Tensor) else None for a in values]
+        before = [copied(a) for a in values]
         result = self.function(*args, **named)
         changed = {
             i: wire.encode(a)
             for i, (a, b) in enumerate(zip(values, before, strict=True))
-            if b is not None and (a.shape != b.shape or not torch.equal(a, b))
+            if changed_since(a, b)
         }
         differentiable = isinstance(result, Tensor) and result.requires_grad
         if differentiable:
@@ -183,6 +183,19 @@ class Candidate:
                 getattr(self, what)(*arguments)
             except BaseException as error:  # theirs: SystemExit and KeyboardInterrupt, too
                 self.answer(error=described(error, self.filename))
+
+
+def copied(value: Any) -> Any:
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    return list(value) if isinstance(value, list) else None
+
+
+def changed_since(value: Any, before: Any) -> bool:
+    """Whether a function has changed its argument in place: a tensor, or a list."""
+    if isinstance(before, Tensor):
+        return value.shape != before.shape or not torch.equal(value, before)
+    return before is not None and value != before
 
 
 def leaves(args: Sequence[Any]) -> list[Tensor]:

@@ -108,7 +108,11 @@ class Candidate(Process):
         answer = self._ask("call", number, self._pickled((args, named)))
         try:
             for i, value in answer["changed"].items():
-                values[int(i)].data = wire.decode(value)
+                given, now = values[int(i)], wire.decode(value)
+                if isinstance(given, list):
+                    given[:] = now
+                else:
+                    given.data = now
             self._take_over(answer["states"])
             result, differentiable = wire.decode(answer["result"]), answer["differentiable"]
         except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
