@@ -20,7 +20,7 @@ def conformal_p_values(function: Callable[[Tensor, Tensor], Tensor]) -> None:
     def truth(calibration: Tensor, scores: Tensor) -> Tensor:
         return (above(calibration, scores) + 1) / (len(calibration) + 1)
 
-    kinds = ((9, 5, 1.0), (30, 4, 50.0), (1, 3, 1.0), (6, 6, 1e-3), (200, 1, 1.0))
+    kinds = ((9, 5, 1.0), (30, 4, 50.0), (1, 3, 1.0), (6, 6, 1e-3), (200, 1, 1.0), (1500, 70, 1.0))
     cases = [(k * normal(n, seed=n), 1.5 * k * normal(m, seed=m + 1)) for n, m, k in kinds]
     tied = (3 * normal(40, seed=5)).round()
     cases += [
@@ -62,7 +62,7 @@ def _directions() -> list[tuple[Tensor, Tensor]]:
     """One and several others, neither unit vectors nor at right angles; large and small ones."""
     cases = []
     for k, d, size in ((2, 5, 1.0), (1, 3, 30.0), (3, 20, 1e-3), (4, 6, 1.0), (1, 2, 1.0),
-                       (3, 3 + 1, 200.0)):  # fmt: skip
+                       (3, 4, 200.0), (12, 50, 1.0)):  # fmt: skip
         way, others = normal(d, seed=k), normal(k, d, seed=d + k) + 0.5 * normal(d, seed=9)
         cases.append((size * way, others * (1 + torch.arange(k))[:, None] / size))
     way, others = cases[0]
@@ -131,8 +131,9 @@ Scores = tuple[Tensor, Tensor, Tensor, Tensor]
 def _two_scores() -> list[Scores]:
     """Two scores of the same images: alike, on other scales, with ties, opposite ones."""
     cases: list[Scores] = []
-    for n, m, noise, scale in ((20, 12, 1.0, 1.0), (7, 9, 0.3, 500.0), (2, 2, 2.0, 1.0),
-                               (40, 8, 1.0, 1e-3), (8, 30, 3.0, 1.0)):  # fmt: skip
+    for n, m, noise, scale in ((20, 12, 1.0, 1.0), (7, 9, 0.3, 500.0), 
+                               (40, 8, 1.0, 1e-3), (8, 30, 3.0, 1.0), (9, 9, 1.0, 1.0),
+                               (300, 150, 1.0, 1.0)):  # fmt: skip
         a, b = normal(n, seed=n), normal(m, seed=m + 1) + 1
         x, y = normal(n, seed=n + 2), normal(m, seed=m + 3) + 0.5
         cases.append((a, b, scale * (a + noise * x) - 4, scale * (b + noise * y) - 4))
@@ -140,7 +141,8 @@ def _two_scores() -> list[Scores]:
     cases.append((a.round(), b.round(), x.round(), y.round()))
     a, b, x, y = (5 + 1e-9 * v.double() for v in cases[0])
     cases.append((a, b, x, y))
-    return [*cases, (a, b, -a, -b)]
+    low, high = torch.tensor([0.0, 2.0]), torch.tensor([1.0, 3.0])
+    return [*cases, (a, b, -a, -b), (low, high, -low, -high)]
 
 
 def auroc_difference(

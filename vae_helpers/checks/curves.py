@@ -53,8 +53,10 @@ def _curves() -> list[tuple[list[float], int, int]]:
         ([1.0, 2.0, 3.0, 4.0, 5.0], 1, 5),
         (noisy, 3, 2),
         ([-x for x in falling], 5, 2),
-        ([1000 * x for x in reversed(falling)], 3, 1),
-        ([1e-3 * x for x in falling], 3, 1),
+        (falling[::-1], 3, 1),
+        ([1e15 * x for x in falling], 3, 1),
+        ([1e-9 * x for x in falling], 3, 1),
+        (noisy * 20, 100, 7),
     ]
 
 
@@ -91,7 +93,7 @@ def _labels_and_scores() -> list[tuple[Tensor, Tensor]]:
     """Scores in no order: drawn, with ties, all equal, of any size, one rare image only."""
     cases = []
     for n, k, scale, shift in ((12, 4, 1.0, 0.0), (7, 1, 1.0, -3.0), (60, 9, 50.0, 8.0),
-                               (25, 24, 1e-3, 0.0)):  # fmt: skip
+                               (25, 24, 1e-3, 0.0), (1500, 150, 1.0, 0.0)):  # fmt: skip
         is_rare = torch.zeros(n, dtype=torch.bool)
         is_rare[normal(n, seed=n).argsort()[:k]] = True
         cases.append((is_rare, scale * (normal(n, seed=k) + is_rare) + shift))

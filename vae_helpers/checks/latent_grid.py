@@ -12,17 +12,18 @@ from .engine import examine
 
 
 def _boxes() -> list[tuple[Tensor, Tensor]]:
-    """Boxes of several sizes, in one to six dimensions; wide, empty, far out and unbounded ones."""
+    """Boxes in one to six dimensions, few and many; wide, empty, far out and unbounded ones."""
     drawn = []
     for n, d, width in ((4, 2, 1.0), (1, 3, 1.0), (3, 3, 2.0), (5, 1, 0.3), (7, 6, 5.0),
-                        (4, 5, 40.0)):  # fmt: skip
+                        (4, 5, 40.0), (150, 2, 2.0)):  # fmt: skip
         low = normal(n, d, seed=n) - width / 3
         drawn.append((low, low + width * normal(n, d, seed=d + 9).abs()))
     low, high = (corner.double() for corner in drawn[2])
     inf = math.inf
     odd = torch.tensor([[-inf, -1.0], [0.5, -inf], [-inf, -inf], [3.5, -0.2], [1.0, -60.0]])
     end = torch.tensor([[0.3, inf], [inf, 1.0], [inf, inf], [8.0, 0.9], [1.0, 60.0]])
-    return [*drawn, (low, high), (odd, end)]
+    far = torch.tensor([[4.2, -0.5], [-9.0, -7.0]], dtype=torch.float64)
+    return [*drawn, (low, high), (odd, end), (far, far + 1.5)]
 
 
 def prior_mass(function: Callable[[Tensor, Tensor], Tensor]) -> None:
@@ -134,6 +135,8 @@ def _mixtures() -> list[tuple[Tensor, Tensor, Tensor]]:
         (some[:3], torch.tensor([1.7]), torch.tensor([0.2])),
         (ends, mu, sigma),
         (torch.linspace(0.01, 0.99, 41).flip(0), 100 * mu - 300, 30 * sigma),
+        (some, 1e9 * apart, 1e9 + 0 * apart),
+        (some, 1e-6 * apart, 1e-6 + 0 * apart),
         (some.double(), mu.double() / 50 + 2, sigma.double() / 20),
         (some[:1], torch.cat([mu, 60 + mu[:9]]), torch.cat([0.01 + 0 * sigma, 5 * sigma[:9]])),
     ]
@@ -191,4 +194,5 @@ def aggregate_quantiles(function: Callable[[Tensor, Tensor, Tensor], Tensor]) ->
             (lambda p, m, s: truth(p, m, s).clamp(-5, 5), "codes may lie further out than 5"),
         ],
         "with these as coordinates, each row and column of a map holds as many codes as the next.",
+        compare=compare,
     )  # fmt: skip

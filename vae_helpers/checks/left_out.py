@@ -83,8 +83,8 @@ class _Judge:
             return "some scores are not finite numbers"
         scores = found.detach().cpu().double()
         if self.first is not None:
-            apart = (scores - self.first[rows]).abs().mean() / self.first.std()
-            return COMPANY if apart > 0.01 else ""
+            apart = (scores - self.first[rows]).abs().max() / self.first.std()
+            return COMPANY if apart > 0.003 else ""  # rounding: 2e-6
         self.first = scores
         self.auroc = _auroc(self.setting.unusual, scores)
         if 1 - self.auroc > self.bar:
