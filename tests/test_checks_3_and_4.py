@@ -728,6 +728,9 @@ def test_changes_of_the_arguments_are_noticed(name, capsys):
 def test_hints_name_the_mistake(capsys):
     hints = {
         ("prior_mass", "corner difference"): "on each axis first",
+        ("prior_mass", "density times width"): "only an approximation",
+        ("average_precision", "AUROC"): "that is the AUROC",
+        ("average_precision", "in single precision"): "in double precision",
         ("posterior_ellipse", "clockwise"): "clockwise",
         ("posterior_ellipse", "points at random"): "draws random numbers",
         ("early_stopping", "equal is no better"): "counts as improvement here",

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .comparing import normal
 from .engine import Mistake, examine
+from .words import advice_on_close_scores
 
 Losses = Sequence[float]
 
@@ -54,8 +55,8 @@ def _curves() -> list[tuple[list[float], int, int]]:
         (noisy, 3, 2),
         ([-x for x in falling], 5, 2),
         (falling[::-1], 3, 1),
-        ([1e15 * x for x in falling], 3, 1),
-        ([1e-9 * x for x in falling], 3, 1),
+        ([float(f"{x}e15") for x in falling], 3, 1),
+        ([float(f"{x}e-9") for x in falling], 3, 1),
         (noisy * 20, 100, 7),
     ]
 
@@ -129,12 +130,14 @@ def average_precision(function: Callable[[Tensor, Tensor], float]) -> None:
         best = precision.flip(0).cummax(0).values.flip(0)
         return (best * recall.diff(prepend=recall.new_zeros(1))).sum().item()
 
-    def auroc(rare: Tensor, scores: Tensor) -> float:
+    def auroc(rare: Tensor, scores: Tensor) -> float | None:
+        if rare.all():
+            return None
         a, n = scores[rare], scores[~rare]
         return ((a[:, None] > n).double() + 0.5 * (a[:, None] == n)).mean().item()
 
-    def with_ties(rare: Tensor, scores: Tensor) -> str:
-        return "" if len(scores.unique()) == len(scores) else (
+    def of_ties(rare: Tensor, scores: Tensor) -> str:
+        return advice_on_close_scores(scores) if len(scores.unique()) == len(scores) else (
             "Right as long as all scores differ; equal scores share a threshold, and their images "
             "come in together"
         )  # fmt: skip
@@ -148,10 +151,11 @@ def average_precision(function: Callable[[Tensor, Tensor], float]) -> None:
             (auroc, "that is the AUROC, where the common class counts as much as the rare one"),
             (lambda r, s: curve(r, s)[0].mean().item(), "weight each precision by its gain in"
              " recall"),
-            (lambda r, s: truth(~r, s), "precision and recall of the rare images"),
+            (lambda r, s: None if r.all() else truth(~r, s), "precision and recall of the rare"
+             " images are wanted"),
             (lambda r, s: truth(r, s) * r.sum().item(), "recall is a share: divide by the number"
              " of rare images"),
         ],
         "one number for all thresholds, in which a rare class counts for what it is.",
-        otherwise=with_ties,
+        otherwise=of_ties,
     )  # fmt: skip

@@ -91,8 +91,8 @@ class _Judge:
             return f"AUROC {self.auroc:.3f}: the wrong way round, larger must mean more unusual"
         return "" if self.auroc > self.bar else (
             f"AUROC {self.auroc:.3f}, and {self.bar:.3f} is the bar: neighbours in pixels, without "
-            f"any model, get {self.setting.pixels:.3f}, the -ELBO {self.setting.elbo:.3f}; look at "
-            "the nearest codes of training images, not at all of them"
+            f"any model, get {self.setting.pixels:.3f}, the -ELBO {self.setting.elbo:.3f}; what "
+            "does the distance from a code to the nearest codes of training images say?"
         )  # fmt: skip
 
     def why(self) -> str:
