@@ -449,6 +449,7 @@ WRONG = {
         "clamped further out": lambda a, b: boxes(a.clamp(-5, 5), b.clamp(-5, 5)),
         "rounded": lambda a, b: (boxes(a, b) * 1000).round() / 1000,
         "a list": lambda a, b: boxes(a, b).tolist(),
+        "a sparse tensor": lambda a, b: boxes(a, b).to_sparse(),
     },
     "posterior_ellipse": {
         "one sigma": lambda m, s, n: ellipse(m, s, n, sigmas=1.0),
