@@ -4,14 +4,16 @@ The solutions themselves stand in the notebooks, where nbval runs them through t
 """
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from sklearn.decomposition import PCA
+from sklearn.neighbors import NearestNeighbors
 from test_student import PATHS, check_called, exercises
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import AffineTransform, Bernoulli, Normal, kl_divergence
 
 import vae_helpers as vh
 from vae_helpers import checks
@@ -39,9 +41,24 @@ def pca_by_covariance(x, k):
     return (x - x.mean(0)) @ directions @ directions.T + x.mean(0)
 
 
+def pca_by_numpy(x, k):
+    """Cut the singular values off after the first k."""
+    mean = x.numpy().mean(0)
+    u, s, vh = np.linalg.svd(x.numpy() - mean, full_matrices=False)
+    return torch.from_numpy(mean + (u * np.where(np.arange(len(s)) < k, s, 0)) @ vh)
+
+
 def count_components(x, share):
     ratios = PCA().fit(x.numpy()).explained_variance_ratio_
     return np.searchsorted(ratios.cumsum(), share) + 1
+
+
+def count_by_loop(x, share):
+    variances = np.linalg.svd((x - x.mean(0)).double().numpy(), compute_uv=False) ** 2
+    kept, n = 0.0, 0
+    while kept < (share - 1e-9) * variances.sum():
+        kept, n = kept + variances[n], n + 1
+    return n
 
 
 def normals(mu, logvar):
@@ -134,29 +151,46 @@ RIGHT = {
     "nearest_code_distance": [
         lambda p, c: torch.stack([(c - q).norm(dim=1).min() for q in p]),
         lambda p, c: (p[:, None] - c[None]).square().sum(-1).sqrt().amin(-1).double(),
+        lambda p, c: torch.from_numpy(
+            NearestNeighbors(n_neighbors=1).fit(c.numpy()).kneighbors(p.numpy())[0][:, 0]),
+        lambda p, c: torch.tensor([min(math.dist(a, b) for b in c.tolist()) for a in p.tolist()]),
     ],
-    "pca_by_svd": [pca, pca_by_covariance],
+    "pca_by_svd": [pca, pca_by_covariance, pca_by_numpy, lambda x, k: pca_by_numpy(x.double(), k)],
     "components_needed": [count_components, lambda x, s: next(
         k for k in range(1, x.shape[1] + 1)
-        if PCA(k, svd_solver="full").fit(x.numpy()).explained_variance_ratio_.sum() > s - 1e-6)],
+        if PCA(k, svd_solver="full").fit(x.numpy()).explained_variance_ratio_.sum() > s - 1e-6),
+        lambda x, s: np.count_nonzero(
+            (v := torch.linalg.eigvalsh(torch.cov(x.double().T)).flip(0)).cumsum(0) / v.sum()
+            < s - 1e-9) + 1,
+        count_by_loop],
     "denoising_loss": [
         lambda m, x, e: vh.squared_error(m(x + e), x),
         lambda m, x, e: F.mse_loss(m(e + x), x, reduction="none").sum(dim=(1, 2, 3)),
+        lambda m, x, e: torch.stack([(a - b).square().sum() for a, b in zip(m(x + e), x)]),
+        lambda m, x, e: (d := (m(x + e) - x).flatten(1).double()).mul(d).sum(1),
     ],
     "reparameterize": [lambda m, s, e: torch.addcmul(m, (s / 2).exp(), e),
-                       lambda m, s, e: m + s.exp().sqrt() * e],
+                       lambda m, s, e: m + s.exp().sqrt() * e,
+                       lambda m, s, e: AffineTransform(m, (s / 2).exp())(e),
+                       lambda m, s, e: torch.stack([
+                           a + torch.exp(b.double() / 2) * c for a, b, c in zip(m, s, e)])],
     "kl_by_hand": [
         kl_of_library,
         lambda m, s, t: torch.stack([
             sum(((a**2 + b.exp()) / t**2 - 1 - b) / 2 + math.log(t) for a, b in zip(*row))
             for row in zip(m, s)]),
         lambda m, s, t: -(0.5 * (1 + s - m**2 / t**2 - s.exp() / t**2) - math.log(t)).sum(-1),
+        lambda m, s, t: kl_of_library(m.double(), s.double(), t),
     ],
     "bernoulli_nll": [
         nll_of_library,
         lambda a, x: -(F.logsigmoid(a) * x + F.logsigmoid(-a) * (1 - x)).flatten(1).sum(1),
+        lambda a, x: -Bernoulli(logits=a).log_prob(x).sum((1, 2, 3)),
+        lambda a, x: torch.stack([(F.softplus(b) - y * b).sum() for b, y in zip(a.double(), x)]),
     ],
-    "effective_beta": [lambda n, d, w: n * w / d, lambda n, d, w: torch.tensor(n) / d * w],
+    "effective_beta": [lambda n, d, w: n * w / d, lambda n, d, w: torch.tensor(n) / d * w,
+                       lambda n, d, w: np.float64(w) / (d / n),
+                       lambda n, d, w: Fraction(n, d) * Fraction(w)],
     "beta_trade_off": [
         lambda *args: trade_off(*args, epochs=5),
         lambda *args: trade_off(*args, epochs=12, batch_size=64, seed=1),
@@ -383,12 +417,13 @@ def judged_alike(name, functions, capsys):
 
 @pytest.mark.parametrize("name", RIGHT)
 def test_other_right_ways_pass(name, capsys):
+    assert len(RIGHT[name]) >= 4
     judged_alike(name, RIGHT[name], capsys)
 
 
 @pytest.mark.parametrize("name", WRONG)
 def test_wrong_answers_do_not(name, capsys):
-    assert len(WRONG[name]) >= 4
+    assert len(WRONG[name]) >= 8
     passed = []
     for what, function in WRONG[name].items():
         torch.manual_seed(0)

@@ -445,8 +445,11 @@ WRONG = {
             ((z := torch.randn(20000, 1, a.shape[1]).to(a)) > a) & (z < b)
         ).all(2).to(a.dtype).mean(0),
         "NaN for unbounded ones": lambda a, b: (cdf(b) - cdf(a) + 0 * (b - a)).prod(1),
+        "the first hundred": lambda a, b: boxes(a, b)[:100],
+        "clamped further out": lambda a, b: boxes(a.clamp(-5, 5), b.clamp(-5, 5)),
         "rounded": lambda a, b: (boxes(a, b) * 1000).round() / 1000,
         "a list": lambda a, b: boxes(a, b).tolist(),
+        "a sparse tensor": lambda a, b: boxes(a, b).to_sparse(),
     },
     "posterior_ellipse": {
         "one sigma": lambda m, s, n: ellipse(m, s, n, sigmas=1.0),
@@ -485,11 +488,16 @@ WRONG = {
         "start ignored": lambda v, p, s: stop(v, p, 1),
         "start from 0": lambda v, p, s: stop(v, p, min(s + 1, len(v))),
         "early loss to be beaten": lambda v, p, s: stop(
-            [min([*v[:s - 1], math.inf])] * 0 + v, p, 1 if min(v[:s]) < v[s - 1] else s),
+            [max(x, min(v[:i + 1]) + 1e-9) if i >= s else x for i, x in enumerate(v)], p, 1),
+        "best is 1 at first": lambda v, p, s: (
+            (p + 1, 1) if p + 1 < s else stop(v, p, s)),
+        "lowest is a million at first": lambda v, p, s: (
+            (len(v), s) if min(v) > 1e6 else stop(v, p, s)),
+        "better by a millionth": lambda v, p, s: stop([round(x, 6) for x in v], p, s),
         "one epoch too soon": lambda v, p, s: stop(v, max(p - 1, 1), s),
         "one epoch too late": lambda v, p, s: stop(v, p + 1, s),
-        "equal is no better": lambda v, p, s: (
-            lambda w: stop([x + 1e-9 * i for i, x in enumerate(w)], p, s))(v),
+        "equal is no better": lambda v, p, s: stop(
+            [x if x not in v[s - 1:i] else x + abs(x) / 1e9 for i, x in enumerate(v)], p, s),
         "past the end": lambda v, p, s: ((b := stop(v, p, s)[1]) + p, b),
         "never stops": lambda v, p, s: (len(v), stop(v, len(v), s)[1]),
         "the first rise": lambda v, p, s: next(
@@ -517,6 +525,9 @@ WRONG = {
         "mean precision": lambda r, s: precision_recall_curve(r, s)[0].mean(),
         "at thresholds from 0 to 1": lambda r, s: sum(
             (r & (s >= t)).sum() / max(1, (s >= t).sum()) for t in torch.linspace(0, 1, 101)) / 101,
+        "at hundred quantiles": lambda r, s: average_precision_score(
+            r, torch.bucketize(s.double(), s.double().quantile(
+                torch.linspace(0, 1, 101).double())).double()),
         "at half": lambda r, s: (r & (s > 0.5)).sum() / max(1, (s > 0.5).sum()),
         "precision of the first k": lambda r, s: r[s.topk(int(r.sum())).indices].double().mean(),
         "rounded scores": lambda r, s: precision_by_loops(r, (s * 10).round()),
@@ -543,6 +554,7 @@ WRONG = {
         "from the right": lambda p, m, s: quantiles(1 - p, m, s),
         "sorted": lambda p, m, s: quantiles(p.sort().values, m, s),
         "between -5 and 5": lambda p, m, s: quantiles(p, m, s).clamp(-5, 5),
+        "within a million": lambda p, m, s: quantiles(p, m, s).clamp(-1e6, 1e6),
         "within 100": lambda p, m, s: quantiles(p, m, s).clamp(-100, 100),
         "too few rounds": lambda p, m, s: quantiles(p, m, s, rounds=8),
         "starts too near": lambda p, m, s: quantiles(p, m, s, width=1.0),
@@ -594,6 +606,7 @@ WRONG = {
         "unit others forgotten": lambda w, o: unit(w - o.T @ (o @ w)),
         "first only": lambda w, o: apart_by_qr(w, o[:1]),
         "first two only": lambda w, o: apart_by_qr(w, o[:2]),
+        "first four only": lambda w, o: apart_by_qr(w, o[:4]),
         "last only": lambda w, o: apart_by_qr(w, o[-1:]),
         "from their mean": lambda w, o: apart_by_qr(w, o.mean(0)[None]),
         "the part taken away": lambda w, o: unit(w - (a := apart_by_qr(w, o)) * (a @ w)),
@@ -633,6 +646,9 @@ WRONG = {
         "all pairs independent": lambda n, a, x, b: (gain(n, a, x, b)[0], 1.96 * (
             ((a[:, None] > n).double() - (b[:, None] > x).double()).std()
             / (len(n) * len(a)) ** 0.5)),
+        "mixed up for equal numbers": lambda n, a, x, b: (
+            gain(n, x, a, b) if len(n) == len(a) else gain(n, a, x, b)),
+        "never wider than 1": lambda *c: (gain(*c)[0], min(gain(*c)[1], 1.0)),
         "never below 0": lambda *c: (abs(gain(*c)[0]), gain(*c)[1]),
         "the difference alone": lambda *c: gain(*c)[0],
         "the ends": lambda *c: ((g := gain(*c))[0] - g[1], g[0] + g[1]),
@@ -667,6 +683,8 @@ WRONG = {
         "not finite": lambda *args: neighbours(*args) * torch.inf,
         "normalised by the test images": lambda *args: (
             (s := neighbours(*args)) - s.mean()) / s.std() + s.max(),
+        "cut off at 99 percent": lambda *args: (
+            s := neighbours(*args)).clamp(max=s.quantile(0.99)),
         "ranks": lambda *args: neighbours(*args).argsort().argsort().double(),
         "by place": by_place,
         "trained on the test images": after_training_on_test,
@@ -711,6 +729,9 @@ def test_changes_of_the_arguments_are_noticed(name, capsys):
 def test_hints_name_the_mistake(capsys):
     hints = {
         ("prior_mass", "corner difference"): "on each axis first",
+        ("prior_mass", "density times width"): "only an approximation",
+        ("average_precision", "AUROC"): "that is the AUROC",
+        ("average_precision", "in single precision"): "in double precision",
         ("posterior_ellipse", "clockwise"): "clockwise",
         ("posterior_ellipse", "points at random"): "draws random numbers",
         ("early_stopping", "equal is no better"): "counts as improvement here",

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .comparing import normal
 from .engine import Mistake, examine
+from .words import advice_on_close_scores
 
 Losses = Sequence[float]
 
@@ -53,8 +54,10 @@ def _curves() -> list[tuple[list[float], int, int]]:
         ([1.0, 2.0, 3.0, 4.0, 5.0], 1, 5),
         (noisy, 3, 2),
         ([-x for x in falling], 5, 2),
-        ([1000 * x for x in reversed(falling)], 3, 1),
-        ([1e-3 * x for x in falling], 3, 1),
+        (falling[::-1], 3, 1),
+        ([float(f"{x}e15") for x in falling], 3, 1),
+        ([float(f"{x}e-9") for x in falling], 3, 1),
+        (noisy * 20, 100, 7),
     ]
 
 
@@ -91,7 +94,7 @@ def _labels_and_scores() -> list[tuple[Tensor, Tensor]]:
     """Scores in no order: drawn, with ties, all equal, of any size, one rare image only."""
     cases = []
     for n, k, scale, shift in ((12, 4, 1.0, 0.0), (7, 1, 1.0, -3.0), (60, 9, 50.0, 8.0),
-                               (25, 24, 1e-3, 0.0)):  # fmt: skip
+                               (25, 24, 1e-3, 0.0), (1500, 150, 1.0, 0.0)):  # fmt: skip
         is_rare = torch.zeros(n, dtype=torch.bool)
         is_rare[normal(n, seed=n).argsort()[:k]] = True
         cases.append((is_rare, scale * (normal(n, seed=k) + is_rare) + shift))
@@ -127,12 +130,14 @@ def average_precision(function: Callable[[Tensor, Tensor], float]) -> None:
         best = precision.flip(0).cummax(0).values.flip(0)
         return (best * recall.diff(prepend=recall.new_zeros(1))).sum().item()
 
-    def auroc(rare: Tensor, scores: Tensor) -> float:
+    def auroc(rare: Tensor, scores: Tensor) -> float | None:
+        if rare.all():
+            return None
         a, n = scores[rare], scores[~rare]
         return ((a[:, None] > n).double() + 0.5 * (a[:, None] == n)).mean().item()
 
-    def with_ties(rare: Tensor, scores: Tensor) -> str:
-        return "" if len(scores.unique()) == len(scores) else (
+    def of_ties(rare: Tensor, scores: Tensor) -> str:
+        return advice_on_close_scores(scores) if len(scores.unique()) == len(scores) else (
             "Right as long as all scores differ; equal scores share a threshold, and their images "
             "come in together"
         )  # fmt: skip
@@ -146,10 +151,11 @@ def average_precision(function: Callable[[Tensor, Tensor], float]) -> None:
             (auroc, "that is the AUROC, where the common class counts as much as the rare one"),
             (lambda r, s: curve(r, s)[0].mean().item(), "weight each precision by its gain in"
              " recall"),
-            (lambda r, s: truth(~r, s), "precision and recall of the rare images"),
+            (lambda r, s: None if r.all() else truth(~r, s), "precision and recall of the rare"
+             " images are wanted"),
             (lambda r, s: truth(r, s) * r.sum().item(), "recall is a share: divide by the number"
              " of rare images"),
         ],
         "one number for all thresholds, in which a rare class counts for what it is.",
-        otherwise=with_ties,
+        otherwise=of_ties,
     )  # fmt: skip

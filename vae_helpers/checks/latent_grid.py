@@ -2,27 +2,27 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from .comparing import difference, normal
+from .comparing import normal
 from .engine import examine
 
 
 def _boxes() -> list[tuple[Tensor, Tensor]]:
-    """Boxes of several sizes, in one to six dimensions; wide, empty, far out and unbounded ones."""
+    """Boxes in one to six dimensions, few and many; wide, empty, far out and unbounded ones."""
     drawn = []
     for n, d, width in ((4, 2, 1.0), (1, 3, 1.0), (3, 3, 2.0), (5, 1, 0.3), (7, 6, 5.0),
-                        (4, 5, 40.0)):  # fmt: skip
+                        (4, 5, 40.0), (150, 2, 2.0)):  # fmt: skip
         low = normal(n, d, seed=n) - width / 3
         drawn.append((low, low + width * normal(n, d, seed=d + 9).abs()))
     low, high = (corner.double() for corner in drawn[2])
     inf = math.inf
     odd = torch.tensor([[-inf, -1.0], [0.5, -inf], [-inf, -inf], [3.5, -0.2], [1.0, -60.0]])
     end = torch.tensor([[0.3, inf], [inf, 1.0], [inf, inf], [8.0, 0.9], [1.0, 60.0]])
-    return [*drawn, (low, high), (odd, end)]
+    far = torch.tensor([[4.2, -0.5], [-9.0, -7.0]], dtype=torch.float64)
+    return [*drawn, (low, high), (odd, end), (far, far + 1.5)]
 
 
 def prior_mass(function: Callable[[Tensor, Tensor], Tensor]) -> None:
@@ -35,6 +35,9 @@ def prior_mass(function: Callable[[Tensor, Tensor], Tensor]) -> None:
     def density(z: Tensor) -> Tensor:
         return torch.exp(-z.square() / 2) / math.sqrt(2 * math.pi)
 
+    def bounded(low: Tensor, high: Tensor) -> bool:
+        return bool(torch.cat([low, high]).isfinite().all())
+
     examine(
         function, truth, _boxes(),
         [
@@ -45,7 +48,9 @@ def prior_mass(function: Callable[[Tensor, Tensor], Tensor]) -> None:
             ),
             (lambda a, b: (cdf(b) - cdf(a)).mean(1), "multiply the probabilities, don't average"),
             (
-                lambda a, b: ((b - a) * density((a + b) / 2)).prod(1),
+                lambda a, b: (
+                    ((b - a) * density((a + b) / 2)).prod(1) if bounded(a, b) else None
+                ),
                 "density times width is only an approximation; the CDF gives it exactly",
             ),
             (
@@ -55,6 +60,10 @@ def prior_mass(function: Callable[[Tensor, Tensor], Tensor]) -> None:
             (
                 lambda a, b: (cdf(b) - cdf(a))[:, :2].prod(1),
                 "right in two dimensions; any number is possible: .prod(dim=1)",
+            ),
+            (
+                lambda a, b: (b - a).prod(1) if bounded(a, b) else None,
+                "that is the volume; the prior is denser in some places than in others",
             ),
             (lambda a, b: cdf(b).prod(1), "that is everything below high: where is low?"),
             (lambda a, b: cdf(b - a).prod(1), "the CDF of each corner, not of their difference"),
@@ -120,75 +129,4 @@ def posterior_ellipse(function: Callable[[Tensor, Tensor, int], Tensor]) -> None
         ],
         "what the encoder is unsure of: the area that one image takes on the map.",
         readings=[seen_from_the_centre],
-    )  # fmt: skip
-
-
-def _mixtures() -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Probabilities in no order; few, one and many Gaussians, narrow, wide, far out."""
-    some = torch.tensor([0.5, 0.05, 0.95, 0.3, 0.7])
-    ends = torch.tensor([0.9995, 0.002, 0.5, 0.0005])
-    mu, sigma = normal(40, seed=1), (normal(40, seed=2) - 1).exp()
-    apart = torch.tensor([-2.0, 0.4, 1.1])
-    return [
-        (some, apart, torch.tensor([0.3, 1.0, 0.5])),
-        (some[:3], torch.tensor([1.7]), torch.tensor([0.2])),
-        (ends, mu, sigma),
-        (torch.linspace(0.01, 0.99, 41).flip(0), 100 * mu - 300, 30 * sigma),
-        (some.double(), mu.double() / 50 + 2, sigma.double() / 20),
-        (some[:1], torch.cat([mu, 60 + mu[:9]]), torch.cat([0.01 + 0 * sigma, 5 * sigma[:9]])),
-    ]
-
-
-def aggregate_quantiles(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
-    """`f(p, mu, sigma)`: z (K,) with a share p of the mean of N Gaussians to its left."""
-    cdf, inverse = torch.special.ndtr, torch.special.ndtri
-
-    def below(z: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
-        return cdf((z.double()[:, None] - mu.double()) / sigma.double()).mean(dim=1)
-
-    def truth(p: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
-        low = torch.full(p.shape, (mu - 9 * sigma).min().item(), dtype=torch.float64)
-        high = torch.full(p.shape, (mu + 9 * sigma).max().item(), dtype=torch.float64)
-        for _ in range(80):
-            middle = (low + high) / 2
-            too_low = below(middle, mu, sigma) < p
-            low, high = torch.where(too_low, middle, low), torch.where(too_low, high, middle)
-        return (low + high) / 2
-
-    def compare(found: Any, expected: Tensor, case: tuple[Any, ...]) -> str:
-        p, mu, sigma = case
-        if not isinstance(found, Tensor) or found.shape != p.shape or found.is_complex():
-            return difference(found, expected)
-        off = (below(found, mu, sigma) - p).abs()
-        if (off <= 1e-4).all():  # NaN isn't
-            return ""
-        k = int(off.nan_to_num(2.0).argmax())
-        share = below(found, mu, sigma)[k]
-        return (
-            f"at index [{k}] you have z = {found[k]:.6g}, with a share of {share:.4f} to its left, "
-            f"expected z = {expected[k]:.6g}, with {p[k]:.4f}"
-        )
-
-    def moments(p: Tensor, m: Tensor, s: Tensor) -> Tensor:
-        variance = m.var(correction=0) + s.square().mean()
-        return m.mean() + variance.sqrt() * inverse(p)
-
-    examine(
-        function, truth, _mixtures(),
-        [
-            (
-                lambda p, m, s: (m + s * inverse(p)[:, None]).mean(1),
-                "that is one Gaussian of the mean centre and width, or the mean of the quantiles, "
-                "which is the same; the mixture has another shape: average the CDFs",
-            ),
-            (moments, "one Gaussian of the same mean and variance has other quantiles"),
-            (lambda p, m, s: inverse(p), "those are the prior's quantiles, not those of the codes"),
-            (lambda p, m, s: m.quantile(p), "the centres alone: each Gaussian has a width, too"),
-            (lambda p, m, s: truth(1 - p, m, s), "p is the share to the left, not to the right"),
-            (lambda p, m, s: truth(p, m, s.square()), "divide by sigma, not by its square"),
-            (lambda p, m, s: truth(p.sort().values, m, s), "in the order of p"),
-            (lambda p, m, s: below(p, m, s), "that is the CDF; its inverse is wanted"),
-            (lambda p, m, s: truth(p, m, s).clamp(-5, 5), "codes may lie further out than 5"),
-        ],
-        "with these as coordinates, each row and column of a map holds as many codes as the next.",
     )  # fmt: skip

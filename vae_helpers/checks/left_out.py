@@ -84,16 +84,16 @@ class _Judge:
             return "some scores are not finite numbers"
         scores = found.detach().cpu().double()
         if self.first is not None:
-            apart = (scores - self.first[rows]).abs().mean() / self.first.std()
-            return COMPANY if apart > 0.01 else ""
+            apart = (scores - self.first[rows]).abs().max() / self.first.std()
+            return COMPANY if apart > 0.003 else ""  # rounding: 2e-6
         self.first = scores
         self.auroc = _auroc(self.setting.unusual, scores)
         if 1 - self.auroc > self.bar:
             return f"AUROC {self.auroc:.3f}: the wrong way round, larger must mean more unusual"
         return "" if self.auroc > self.bar else (
             f"AUROC {self.auroc:.3f}, and {self.bar:.3f} is the bar: neighbours in pixels, without "
-            f"any model, get {self.setting.pixels:.3f}, the -ELBO {self.setting.elbo:.3f}; look at "
-            "the nearest codes of training images, not at all of them"
+            f"any model, get {self.setting.pixels:.3f}, the -ELBO {self.setting.elbo:.3f}; what "
+            "does the distance from a code to the nearest codes of training images say?"
         )  # fmt: skip
 
     def why(self) -> str:

@@ -24,6 +24,10 @@ def describe(names: Sequence[str], case: tuple[Any, ...]) -> str:
             words.append(f"{name} of shape {tuple(value.shape)}, from {low:.3g} to {high:.3g}")
         elif isinstance(value, Tensor):
             words.append(f"{name} = {[round(v, 4) for v in value.flatten().tolist()]}")
+        elif isinstance(value, list) and len(value) > 12:
+            words.append(
+                f"{name} of {len(value)} numbers, from {min(value):.3g} to {max(value):.3g}"
+            )
         elif isinstance(value, float | int | Sequence):
             words.append(f"{name} = {value}")
     return ", ".join(words)
@@ -42,3 +46,11 @@ def their_error(error: Exception, function: Any) -> str:
         return f"{text}\n(check the number and the order of its arguments)"
     line = linecache.getline(theirs[-1].filename, theirs[-1].lineno or 0).strip()
     return f"{text}\nin its line: {line}" if line else text
+
+
+def advice_on_close_scores(*scores: Tensor) -> str:
+    """Point out scores that single precision can't tell apart, or return an empty string."""
+    spread = max((s.max() - s.min()).item() for s in scores)
+    return "" if spread > 1e-6 else (
+        "These scores differ by some 1e-9, in double precision: compare them as they are"
+    )  # fmt: skip

@@ -1,0 +1,97 @@
+"""The check of an exercise of notebook 4: two detectors on the same images."""
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from .comparing import normal
+from .engine import examine
+from .words import advice_on_close_scores
+
+
+def _share_below(values: Tensor, reference: Tensor) -> Tensor:
+    """For each value, the share of reference values below it, ties counting half."""
+    less, equal = reference < values[:, None], reference == values[:, None]
+    return (less.double() + 0.5 * equal).mean(dim=1)
+
+
+Scores = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+def _two_scores() -> list[Scores]:
+    """Two scores of the same images: alike, on other scales, with ties, opposite ones."""
+    cases: list[Scores] = []
+    for n, m, noise, scale in ((20, 12, 1.0, 1.0), (7, 9, 0.3, 500.0),
+                               (40, 8, 1.0, 1e-3), (8, 30, 3.0, 1.0), (9, 9, 1.0, 1.0),
+                               (300, 150, 1.0, 1.0)):  # fmt: skip
+        a, b = normal(n, seed=n), normal(m, seed=m + 1) + 1
+        x, y = normal(n, seed=n + 2), normal(m, seed=m + 3) + 0.5
+        cases.append((a, b, scale * (a + noise * x) - 4, scale * (b + noise * y) - 4))
+    a, b, x, y = cases[0]
+    cases.append((a.round(), b.round(), x.round(), y.round()))
+    a, b, x, y = (5 + 1e-9 * v.double() for v in cases[0])
+    cases.append((a, b, x, y))
+    low, high = torch.tensor([0.0, 2.0]), torch.tensor([1.0, 3.0])
+    return [*cases, (a, b, -a, -b), (low, high, -low, -high)]
+
+
+def auroc_difference(
+    function: Callable[[Tensor, Tensor, Tensor, Tensor], tuple[float, float]],
+) -> None:
+    """`f(normal_a, anomalous_a, normal_b, anomalous_b)`: AUROC of a less b; half its interval."""
+
+    def shares(n: Tensor, a: Tensor, x: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """Differences of the shares, of each anomalous image and of each normal one."""
+        return (
+            _share_below(a, n) - _share_below(b, x),
+            _share_below(x, b) - _share_below(n, a),
+        )
+
+    def parts(n: Tensor, a: Tensor, x: Tensor, b: Tensor) -> tuple[float, list[float]]:
+        rows = shares(n, a, x, b)
+        return rows[0].mean().item(), [(row.var() / len(row)).item() for row in rows]
+
+    def truth(*case: Tensor) -> tuple[float, float]:
+        value, variances = parts(*case)
+        return value, 1.96 * math.sqrt(sum(variances))
+
+    def unpaired(n: Tensor, a: Tensor, x: Tensor, b: Tensor) -> tuple[float, float]:
+        pieces = [(_share_below(*p).var() / len(p[0])).item() for p in
+                  ((a, n), (n, a), (b, x), (x, b))]  # fmt: skip
+        return truth(n, a, x, b)[0], 1.96 * math.sqrt(sum(pieces))
+
+    def instead(half_width: Callable[[float, list[float]], float]) -> Callable[..., object]:
+        return lambda *case: (truth(*case)[0], half_width(truth(*case)[1], parts(*case)[1]))
+
+    def without(correction: int) -> Callable[..., object]:
+        def wrong(*case: Tensor) -> tuple[float, float]:
+            rows = shares(*case)
+            pieces = [(row.var(correction=0) / len(row)).item() for row in rows]
+            return truth(*case)[0], 1.96 * math.sqrt(sum(pieces))
+
+        return wrong
+
+    def spread(*case: Tensor) -> tuple[float, float]:
+        return truth(*case)[0], 1.96 * math.sqrt(sum(r.var().item() for r in shares(*case)))
+
+    examine(
+        function, truth, _two_scores(),
+        [
+            (unpaired, "both scores come from the same images: subtract image by image, and take"
+             " the variance of the differences"),
+            (lambda *c: (-truth(*c)[0], truth(*c)[1]), "score a minus score b, not the other way"),
+            (instead(lambda w, v: w / 1.96), "that is the standard error: 1.96 times as much"),
+            (instead(lambda w, v: 2 * w), "half the width: from the middle to one end"),
+            (instead(lambda w, v: w**2 / 1.96), "the root of the sum of the variances"),
+            (instead(lambda w, v: 1.96 * (v[0] ** 0.5 + v[1] ** 0.5)), "add the variances, then"
+             " take the root"),
+            (instead(lambda w, v: 1.96 * v[0] ** 0.5), "the normal images are a sample, too"),
+            (instead(lambda w, v: 1.96 * v[1] ** 0.5), "the anomalous images are a sample, too"),
+            (without(1), ".var() divides by n - 1"),
+            (spread, "divide each variance by its number of images"),
+        ],
+        "two rows of a table differ by so much, and chance alone by so little: now you can tell.",
+        otherwise=advice_on_close_scores,
+    )  # fmt: skip
