@@ -58,7 +58,7 @@ def chapter_link(stem: str, text: str, attributes: str = "") -> str:
 
 
 def svg_formula(latex: str, inline: bool) -> str:
-    formula = ziamath.Latex(latex.strip(), size=17, inline=inline, color="currentColor")
+    formula = ziamath.Latex(latex.strip(), size=18, inline=inline, color="currentColor")
     attributes = (
         f'role="img" aria-label="{html.escape(latex.strip())}" '
         f'style="vertical-align:{formula.getyofst():.2f}px" '
