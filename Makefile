@@ -5,11 +5,11 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 # What is about the package alone, and not about pinned versions, style or notebooks.
-UNIT_TESTS = $(filter-out $(patsubst %,tests/test_%.py,project style notebooks student pages robustness), \
+UNIT_TESTS = $(filter-out $(patsubst %,tests/test_%.py,project style notebooks student grade pages robustness), \
   $(wildcard tests/test_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test lab student lint bench coverage mutants evidence oldest newest notebooks clean
+.PHONY: help setup run test lab student grade lint bench coverage mutants evidence oldest newest notebooks clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ lab: $(READY)  ## open the notebooks in JupyterLab
 
 student: $(READY)  ## copies of the notebooks without solutions and outputs go to build/student/
 	$(BIN)/python tools/student_edition.py
+
+grade: $(READY)  ## judge the notebooks that students handed in: make grade SUBMISSIONS=folder
+	$(if $(SUBMISSIONS),,$(error name the folder with the notebooks: make grade SUBMISSIONS=folder))
+	$(BIN)/python tools/grade.py "$(SUBMISSIONS)"
 
 lint: $(READY)  ## style and types only
 	$(BIN)/ruff check .

@@ -11,9 +11,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 from student_edition import main, student_edition
 
-from vae_helpers import checks
+from vae_helpers import History, checks
+from vae_helpers.early_stopping import EarlyStopping
 
 ROOT = Path(__file__).parents[1]
 PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -75,18 +77,39 @@ def function_of(name):
     raise KeyError(name)
 
 
-tied_scores = st.lists(st.integers(-5, 5), min_size=1, max_size=12)
-scores = tied_scores.map(lambda values: torch.tensor(values).double())
+@st.composite
+def scores_of_two(draw):
+    """Two scores of the same images, with ties: normal and anomalous by A, then by B."""
+    sizes = draw(st.integers(2, 9)), draw(st.integers(2, 9))
+    rows = [st.lists(st.integers(-5, 5), min_size=n, max_size=n) for n in (*sizes, *sizes)]
+    return [torch.tensor(draw(row)).double() for row in rows]
 
 
-@given(scores, scores)
-def test_auroc_of_the_notebook_obeys_its_laws(normal, anomalous):
-    auroc = function_of("auroc")
-    value = auroc(normal, anomalous)
-    assert 0 <= value <= 1
-    assert auroc(anomalous, normal) == pytest.approx(1 - value)
-    assert auroc(normal.exp(), anomalous.exp()) == pytest.approx(value)  # ranks alone count
-    assert auroc(normal, normal) == pytest.approx(0.5)
+@given(scores_of_two())
+def test_auroc_difference_of_the_notebook_obeys_its_laws(scores):
+    gain, (n, a, x, b) = function_of("auroc_difference"), scores
+    value, half_width = gain(n, a, x, b)
+    labels = [0] * len(n) + [1] * len(a)
+    by_library = [roc_auc_score(labels, torch.cat(pair)) for pair in ((n, a), (x, b))]
+    assert value == pytest.approx(by_library[0] - by_library[1], abs=1e-9)
+    assert gain(x, b, n, a) == pytest.approx((-value, half_width))
+    assert gain(n.exp(), a.exp(), x, b) == pytest.approx((value, half_width))  # ranks alone count
+    assert gain(n, a, n.exp(), a.exp()) == pytest.approx((0, 0))
+
+
+curve = st.lists(st.integers(-3, 3).map(float), min_size=1, max_size=12)
+
+
+@given(curve, st.integers(1, 5), st.data())
+def test_early_stopping_of_the_notebook_is_that_of_fit(losses, patience, data):
+    start = data.draw(st.integers(1, len(losses)))
+    stopping, history = EarlyStopping(patience, start), History()
+    for loss in losses:
+        history.validation_loss.append(loss)
+        if stopping.should_stop(history, torch.nn.Linear(1, 1)):
+            break
+    expected = len(history.validation_loss), history.best_epoch
+    assert function_of("early_stopping")(losses, patience, start) == expected
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)

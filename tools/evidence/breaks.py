@@ -107,8 +107,7 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 "grid = torch.cartesian_prod(top_first, coordinates).flip(1)": (
                     "grid = vh.uniform_grid(20)"
                 ),
-                "vh.inverse_cdf_grid(20, 0.025, 0.975)": "vh.inverse_cdf_grid(20, 0.25, 0.75)",
-                "even = vh.uniform_grid(20)": "even = vh.uniform_grid(20, -1.2, 1.2)",
+                "vh.uniform_grid(n), 0.5 / n": "vh.uniform_grid(n, -1.5, 1.5), 5 / n",
                 # the density: drawn too wide, and mixed up with another
                 "density.sample(n)[0]).float()": "density.sample(n)[0]).float() * 1.6",
                 "by_one = densities[1]": "by_one = densities[50]",
@@ -127,8 +126,8 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 # remedies that are none
                 'classify(images, labels, "balanced")': "classify(images, labels)",
                 "plain / common": "plain",
-                '"copies": copies,': '"copies": copies[:0],',
-                "in_steps(drawn)": "in_steps(drawn).flip(3)",
+                '"copies": rare[again % len(rare)],': '"copies": rare[:0],',
+                "drawn_around(vae, rare": "drawn_around(poor_vae, rare",
             },
         ),
     },
@@ -139,28 +138,58 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
         "slips": (
             "",
             {
-                # arcs that end at the wrong place
-                '"arc": vh.slerp(start, end, 11)}': '"arc": vh.slerp(start, -end, 11)}',
-                # a slip in the error bars, and in the calibration
+                # a rival that stays at one end, models and paths that change places
+                "t * test_images[right]": "t * test_images[left]",
+                '(("AE", PlainAutoencoder), ("VAE", vh.VAE))': (
+                    '(("AE", vh.VAE), ("VAE", PlainAutoencoder))'
+                ),
+                '(("line", vh.lerp), ("arc", vh.slerp))': '(("line", vh.slerp), ("arc", vh.slerp))',
+                "torch.randn(2, len(left), 20)": "torch.rand(2, len(left), 20)",
+                '{"line": vh.lerp(*pairs["codes"], 11), "arc": vh.slerp(': (
+                    '{"arc": vh.lerp(*pairs["codes"], 11), "line": vh.slerp('
+                ),
+                "three_judges(test_images[left])": "three_judges(decode(vae, paths['line'][0]))",
+                # the directions mixed up, and like not compared with like
+                "thicker, leaning = direction(train_ink), direction(train_slant)": (
+                    "leaning, thicker = direction(train_ink), direction(train_slant)"
+                ),
+                # a slip in the error bars; off by one; an AUROC that is never below one half
                 "1.96 * variance.sqrt()": "1.2 * variance.sqrt()",
-                "false_positive_rate=0.01)\nprint": "false_positive_rate=0.05)\nprint",
-                # the directions mixed up
-                "order, tenth = values.argsort(), len(values) // 10": (
-                    "order, tenth = torch.randperm(len(values)), len(values) // 10"
-                ),
-                # the density of the codes alone would not see a blank image
-                "detector.score(images) for kind": "code(vae, images).norm(dim=1).cpu() for kind",
-                "density = auroc(normal_score, detector.score(images))[0]": (
-                    "density = auroc(normal['NLL'], vh.anomaly_scores(vae, images).nll)[0]"
-                ),
-                # off by one, and an AUROC that is never below one half
                 "/ (2 * len(reference))": "/ (2 * len(reference) + 2)",
                 "return for_anomalous.mean().item(),": (
                     "return max(v := for_anomalous.mean().item(), 1 - v),"
                 ),
-                "vh.AnomalyDetector(deep, seed=SEED).fit(others).score(test_images)": (
-                    "vh.anomaly_scores(deep, test_images).kl"
+                # not the ranks, not the blank image
+                "stack([v.argsort().argsort()": "stack([v.argsort()",
+                "vh.importance_weighted_nll(vae, everything[kind][:200], n_draws)": (
+                    "vh.importance_weighted_nll(vae, normal_images[:200], n_draws)"
                 ),
+                # a promise of a tenth, halves by writer that should be random, and the reverse
+                "setting.quantile(1 - promised)": "setting.quantile(1 - 10 * promised)",
+                "part in torch.randperm(10_000).split(5_000)": (
+                    "part in torch.arange(10_000).split(5_000)"
+                ),
+                "test_score[:5000], test_score[5000:]": "test_score[::2], test_score[1::2]",
+                # the digit was there after all
+                "small_vae(pool[pool_labels != digit])": "control",
+            },
+        ),
+        "other slips": (
+            "",
+            {
+                "t * test_images[right]": "t * test_images[left]",
+                "(neg_elbo - typical_cost).abs()": "neg_elbo",
+                "train_scores.kl > noise_kl": "train_scores.kl < noise_kl",
+                # a wrong sign: what is dense counts as unusual
+                "return -torch.as_tensor(self.mixture.score": (
+                    "return torch.as_tensor(self.mixture.score"
+                ),
+                # the best of neighbours are the farthest, and the control is trained
+                "topk(5, largest=False).values.mean(dim=1)\n": "topk(5).values.mean(dim=1)\n",
+                "vae_features(images, untrained)": "vae_features(images)",
+                'scores["pixels"]["digits"].median()': 'scores["pixels"]["digits"].median() + 9',
+                "within_digits=True": "within_digits=False",
+                '("-ELBO", "all, 5-NN")]': '("all, 5-NN", "-ELBO")]',
             },
         ),
     },

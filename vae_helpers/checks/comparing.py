@@ -9,24 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .words import describe
+
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
     """Draw numbers from N(0, 1) to try a function on, the same each time."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def describe(names: Sequence[str], case: tuple[Any, ...]) -> str:
-    """Return the arguments in words: numbers and small tensors as they are, others by shape."""
-    words = []
-    for name, value in zip(names, case, strict=True):
-        if isinstance(value, Tensor) and value.numel() > 4:
-            low, high = value.min().item(), value.max().item()
-            words.append(f"{name} of shape {tuple(value.shape)}, from {low:.3g} to {high:.3g}")
-        elif isinstance(value, Tensor):
-            words.append(f"{name} = {[round(v, 4) for v in value.flatten().tolist()]}")
-        elif isinstance(value, float | int | Sequence):
-            words.append(f"{name} = {value}")
-    return ", ".join(words)
 
 
 def difference(found: Any, expected: Any, rtol: float = 1e-4) -> str:
@@ -34,9 +22,11 @@ def difference(found: Any, expected: Any, rtol: float = 1e-4) -> str:
 
     Args:
         found: anything.
-        expected: a tensor, an integer or a float.
+        expected: a tensor, an integer, a float, or a tuple of numbers.
         rtol: relative tolerance.
     """
+    if isinstance(expected, tuple):
+        return _differing_tuple(found, expected, rtol)
     if isinstance(expected, Tensor):
         if not isinstance(found, Tensor):
             kind = "tuple" if isinstance(found, tuple) else type(found).__name__
@@ -49,10 +39,11 @@ def difference(found: Any, expected: Any, rtol: float = 1e-4) -> str:
         if found.shape != expected.shape:
             return f"the result has shape {tuple(found.shape)}, expected {tuple(expected.shape)}"
         return first_difference(found, expected, rtol)
-    if isinstance(expected, int) and not isinstance(found, numbers.Integral):
+    truth_value = isinstance(found, bool) or getattr(found, "dtype", None) in (bool, torch.bool)
+    if isinstance(expected, int) and (truth_value or not isinstance(found, numbers.Integral)):
         return f"return a whole number, an int, not a {type(found).__name__}"
     try:
-        number = float("a text" if isinstance(found, str) else found)
+        number = float("a text" if truth_value or isinstance(found, str | bytes) else found)
     except (TypeError, ValueError, RuntimeError):  # the last for tensors of several elements
         return f"return a single number, not a {type(found).__name__}"
     if math.isclose(number, expected, rel_tol=rtol, abs_tol=1e-6):
@@ -60,12 +51,36 @@ def difference(found: Any, expected: Any, rtol: float = 1e-4) -> str:
     return f"got {number:.6g}, expected {expected:.6g}"
 
 
+def _differing_tuple(found: Any, expected: tuple[float, ...], rtol: float) -> str:
+    if not isinstance(found, tuple | list) or len(found) != len(expected):
+        kind = f"{len(found)} of them" if isinstance(found, tuple | list) else type(found).__name__
+        return f"return {len(expected)} numbers, with a comma between them, not {kind}"
+    pairs = zip(found, expected, strict=True)
+    faults = [difference(theirs, right, rtol) for theirs, right in pairs]
+    place = next((i for i, fault in enumerate(faults) if fault), None)
+    return "" if place is None else f"number {place + 1} of the {len(faults)}: {faults[place]}"
+
+
+def alike(a: Any, b: Any) -> bool:
+    """Tell whether two results of one function are the same but for rounding."""
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        if a.is_complex() or b.is_complex():
+            return True  # refused anyhow
+        return a.shape == b.shape and a.double().allclose(b.double(), equal_nan=True)
+    if isinstance(a, tuple | list) and isinstance(b, tuple | list):
+        return len(a) == len(b) and all(map(alike, a, b))
+    numeric = isinstance(a, numbers.Real) and isinstance(b, numbers.Real)
+    return not numeric or math.isclose(a, b, rel_tol=1e-6) or (math.isnan(a) and math.isnan(b))
+
+
 def first_difference(found: Tensor, expected: Tensor, rtol: float) -> str:
     """Say where two tensors of one shape differ first, or return an empty string."""
     if found.is_complex():
         return "the result has complex numbers"
     a, b = found.detach().cpu().double(), expected.detach().cpu().double()
-    off = ~torch.isclose(a, b, rtol=rtol, atol=1e-5, equal_nan=True)  # some mistakes give NaN
+    largest = b[b.isfinite()].abs().amax().item() if b.isfinite().any() else 0.0
+    atol = 1e-5 * min(1.0, largest or 1.0)  # of small numbers, a small part is right, too
+    off = ~torch.isclose(a, b, rtol=rtol, atol=atol, equal_nan=True)  # some mistakes give NaN
     if not off.any():
         return ""
     place = tuple(off.nonzero()[0].tolist())

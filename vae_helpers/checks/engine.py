@@ -1,16 +1,26 @@
 """Run a learner's function against the truth, and say the first thing that helps."""
 
-import linecache
-import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from .comparing import describe, difference, wrong_gradient
+from .cases import copies, unchanged
+from .comparing import alike, difference, wrong_gradient
+from .verdicts import State, say
+from .words import argument_names, describe, their_error
 
 Mistake = tuple[Callable[..., Any], str]
+Compare = Callable[[Any, Any, tuple[Any, ...]], str]
+
+NOT_TRIED = "not solved yet: replace the raise with your own lines, and run again"
+IN_PLACE = (
+    "your function changes its argument in place, which the caller will not expect; work on new "
+    "tensors (x + 1, not x += 1)"
+)
+BY_CHANCE = (
+    "the same arguments give another result when tried again: your function draws random numbers "
+    "of its own; use those that you were given, if any"
+)
 
 
 def examine(
@@ -22,13 +32,15 @@ def examine(
     otherwise: Callable[..., str] = lambda *_: "",
     rtol: float = 1e-4,
     gradients: Sequence[int] = (),
+    readings: Sequence[Callable[..., Any]] = (),
+    compare: Compare | None = None,
 ) -> None:
-    """Print one verdict: not solved yet, not right (with a hint), an error of theirs, or correct.
+    """Say one verdict: not solved yet, not right (with a hint), an error of theirs, or correct.
 
     Args:
         function: the learner's.
-        truth: the right function; it is called after theirs and returns a tensor, a number, or a
-            function that judges their result, message or empty string.
+        truth: the right function; it is called after theirs and returns a tensor, a number, a
+            tuple of numbers, or a function that judges their result, message or empty string.
         cases: argument tuples to try, one after another.
         mistakes: pairs (wrong function, hint), for answers that learners really give. A hint is
             given if the wrong function, and no other, agrees with theirs in all cases; it may
@@ -37,73 +49,98 @@ def examine(
         otherwise: from the arguments of the case, a hint for other wrong numbers.
         rtol: relative tolerance.
         gradients: which arguments, tensors or modules, must get the right gradient.
+        readings: other right functions, for a task that may be read in another way: the one that
+            agrees in the first case must agree in all of them.
+        compare: from their result, the right one and the case, how they differ, or an empty
+            string; by default number by number.
     """
-    if not callable(function):
-        return print(f"not right: pass the function itself, without brackets; got {function!r}")
-    for case in cases:
-        given = _copies(case)
-        try:
-            found = function(*given)
-        except NotImplementedError as error:
-            if not error.args:  # PyTorch raises it, too, but says what for
-                return print("not solved yet: replace the raise with your own lines, and run again")
-            return print(their_error(error, function))
-        except Exception as error:
-            return print(their_error(error, function))
-        if any(not _same(a, b) for a, b in zip(given, case, strict=True)):
-            return print(
-                "not right: your function changes its argument in place, which the caller will "
-                "not expect; work on new tensors (x + 1, not x += 1)"
-            )
-        expected = truth(*case)
-        names = argument_names(function, len(case))
-        if found is None:
-            message = "your function returns None: is there a return statement?"
-        elif callable(expected):
-            message = expected(found)
-        elif message := difference(found, expected, rtol):
-            advice = otherwise(*case) if message.startswith("at index") else ""
-            general = f"{message}; tried with {describe(names, case)}"
-            message = (
-                (_by_chance(function, found, case) if rtol < 1e-2 else "")
-                or _known(function, found, case, cases, mistakes, rtol)
-                or (f"{general}. {advice}" if advice else general)
-            )
-        if not message and gradients:
+    tried = _Tried(function, truth, mistakes, otherwise, rtol, gradients, compare)
+    kind, text = tried.verdict(cases, readings)
+    say(kind, text or f"correct: {why() if callable(why) else why}")
+
+
+@dataclass
+class _Tried:
+    """A learner's function beside what `examine` was told of it."""
+
+    function: Any
+    truth: Callable[..., Any]
+    mistakes: Sequence[Mistake]
+    otherwise: Callable[..., str]
+    rtol: float
+    gradients: Sequence[int]
+    compare: Compare | None
+
+    def verdict(
+        self, cases: Sequence[tuple[Any, ...]], readings: Sequence[Callable[..., Any]]
+    ) -> tuple[State, str]:
+        """What it is, "solved", "not tried" or "wrong", and what to say unless it is solved."""
+        if not callable(self.function):
+            text = f"pass the function itself, without brackets; got {self.function!r}"
+            return "wrong", f"not right: {text}"
+        for i, case in enumerate(cases):
+            given = copies(case)
             try:
-                message = wrong_gradient(function, truth, case, [(i, names[i]) for i in gradients])
-            except RuntimeError as error:  # .numpy() of what needs a gradient, for example
-                message = f"the numbers are right, but for gradients {their_error(error, function)}"
-        if message:
-            return print(f"not right: {message}")
-    return print(f"correct: {why() if callable(why) else why}")
+                found = self.function(*given)
+            except Exception as error:
+                if isinstance(error, NotImplementedError) and not error.args:
+                    return "not tried", NOT_TRIED  # PyTorch raises it, too, but says what for
+                return "wrong", their_error(error, self.function)
+            if not all(unchanged(a, b) for a, b in zip(given, case, strict=True)):
+                return "wrong", f"not right: {IN_PLACE}"
+            if i == 0:
+                agree = [f for f in readings if not self.differs(found, f(*case), case)]
+                self.truth = agree[0] if agree else self.truth
+            if message := self.fault(found, case, cases):
+                return "wrong", f"not right: {message}"
+        return "solved", ""
 
+    def differs(self, found: Any, expected: Any, case: tuple[Any, ...]) -> str:
+        if callable(expected):
+            return str(expected(found))
+        if self.compare is not None:
+            return self.compare(found, expected, case)
+        return difference(found, expected, self.rtol)
 
-def argument_names(function: Any, n: int) -> list[str]:
-    """Return what the learner calls the arguments; numbers where that can't be told."""
-    code = getattr(function, "__code__", None)
-    names = list(code.co_varnames[: code.co_argcount]) if code else []
-    return names if len(names) == n else [f"argument {i + 1}" for i in range(n)]
+    def fault(self, found: Any, case: tuple[Any, ...], cases: Sequence[tuple[Any, ...]]) -> str:
+        """What is wrong with the result of one case, or with its gradients."""
+        expected = self.truth(*case)
+        if found is None:
+            return "your function returns None: is there a return statement?"
+        if message := self.differs(found, expected, case):
+            return message if callable(expected) else self.hint(message, found, case, cases)
+        if not self.gradients:
+            return ""
+        names = argument_names(self.function, len(case))
+        wanted = [(i, names[i]) for i in self.gradients]
+        try:
+            return wrong_gradient(self.function, self.truth, case, wanted)
+        except RuntimeError as error:  # .numpy() of what needs a gradient, for example
+            said = their_error(error, self.function)
+            return f"the numbers are right, but for gradients {said}"
 
-
-def _copies(case: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(a.clone() if isinstance(a, Tensor) else a for a in case)
-
-
-def _same(a: Any, b: Any) -> bool:
-    return torch.equal(a, b) if isinstance(a, Tensor) else True
+    def hint(
+        self, message: str, found: Any, case: tuple[Any, ...], cases: Sequence[tuple[Any, ...]]
+    ) -> str:
+        """The most helpful thing to say of a wrong result."""
+        of_numbers = message.startswith(("at index", "got", "number"))
+        advice = self.otherwise(*case) if of_numbers else ""
+        names = argument_names(self.function, len(case))
+        general = f"{message}; tried with {describe(names, case)}"
+        return (
+            (_by_chance(self.function, found, case) if self.rtol < 1e-2 else "")
+            or _known(self.function, found, case, cases, self.mistakes, self.rtol)
+            or (f"{general}. {advice}" if advice else general)
+        )
 
 
 def _by_chance(function: Any, found: Any, case: tuple[Any, ...]) -> str:
     """Notice random numbers of the learner's own: a second call gives another result."""
-    again = function(*_copies(case))
-    comparable = isinstance(found, Tensor) and isinstance(again, Tensor)
-    if not comparable or found.shape != again.shape or found.allclose(again, equal_nan=True):
-        return ""
-    return (
-        "the same arguments give another result when tried again: your function draws random "
-        "numbers of its own; use those that you were given"
-    )
+    try:
+        again = function(*copies(case))
+    except Exception as error:
+        return f"the same arguments, tried again: {their_error(error, function)}"
+    return "" if alike(found, again) else BY_CHANCE
 
 
 def _known(
@@ -126,25 +163,10 @@ def _known(
             return True
         if id(other) not in results:
             try:
-                results[id(other)] = function(*_copies(other))
+                results[id(other)] = function(*copies(other))
             except Exception:
                 return False
         return not difference(results[id(other)], expected, rtol)
 
     hints = {hint for wrong, hint in mistakes if all(agrees(wrong, c) for c in (case, *cases))}
     return hints.pop() if len(hints) == 1 else ""
-
-
-def their_error(error: Exception, function: Any) -> str:
-    """Say what went wrong in the learner's own lines, without a traceback of ours."""
-    text = f"your function raised {type(error).__name__}: {error}"
-    code = getattr(function, "__code__", None)
-    theirs = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if code and frame.filename == code.co_filename
-    ]
-    if not theirs:
-        return f"{text}\n(check the number and the order of its arguments)"
-    line = linecache.getline(theirs[-1].filename, theirs[-1].lineno or 0).strip()
-    return f"{text}\nin its line: {line}" if line else text

@@ -1,41 +1,18 @@
-"""Checks of the two challenges that train: what did the function do with real digits?"""
+"""The check of a challenge that trains: what did the function do with real digits?"""
 
-import copy
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from ..data import binarize, load_mnist
 from ..evaluation import evaluate
 from ..models import VAE
-from ..runtime import forked_rng
-from ..scores import anomaly_scores
-from ..training import fit
 from .comparing import difference
+from .digits import digits, small_vae
 from .engine import examine
 
-LEFT_OUT = 2  # the digit
-BAR = 0.86  # AUROC; over three seeds: -ELBO 0.80-0.81, densities and distances 0.86-0.93
 COLUMNS = "three columns: evaluate gives (loss, nll, kl), and only the last two are wanted"
-COMPANY = (
-    "the first 100 test images get other scores when they come alone: the score of an image must "
-    "not depend on chance, or on the images around it"
-)
-
-
-def _digits(train: bool, n: int, without: int) -> tuple[Tensor, Tensor]:
-    """The first n binarized images and labels of MNIST, less one digit."""
-    images, labels = load_mnist(train=train)
-    keep = (labels != without).nonzero().flatten()[:n]
-    return binarize(images[keep]), labels[keep]
-
-
-def _small_vae(latent_dim: int, cls: type[VAE] = VAE) -> Any:
-    with forked_rng(0, torch.device("cpu")):
-        return cls((1, 28, 28), (64,), latent_dim)
 
 
 def _fingerprints(images: Tensor) -> set[int]:
@@ -93,12 +70,12 @@ def beta_trade_off(function: Callable[[Any, Tensor, Tensor, Sequence[float]], Te
     made: list[_Watched] = []
 
     def make_model() -> VAE:
-        made.append(_small_vae(4, _Watched))
+        made.append(small_vae(4, cls=_Watched))
         return made[-1]
 
     betas = (1.0, 0.2, 5.0)  # in no order, so that each row must follow its own
     usual = ((7, 13), (12, 32), (2.5, 4.7))  # nats of KL; measured: 7.7-11.7, 13-29, 2.9-4.3
-    train, test = _digits(True, 2000, without=0)[0], _digits(False, 500, without=1)[0]
+    train, test = digits(True, 2000, without=0)[0], digits(False, 500, without=1)[0]
 
     def table(images: Tensor) -> Tensor:
         """Rows of the trained models, in the order of betas: the larger beta, the smaller KL."""
@@ -147,56 +124,3 @@ def beta_trade_off(function: Callable[[Any, Tensor, Tensor, Sequence[float]], Te
         "beta buys a smaller KL with a worse reconstruction; now you have the price list.",
         rtol=0.02,  # the NLL depends on the noise in z
     )  # fmt: skip
-
-
-@lru_cache(maxsize=1)
-def _left_out_setting() -> tuple[Tensor, Tensor, Tensor, VAE]:
-    """Training images without the digit, test images with their labels, and a trained model."""
-    train, _ = _digits(True, 6000, without=LEFT_OUT)
-    test, labels = _digits(False, 2000, without=-1)
-    model = _small_vae(20)
-    fit(model, train, epochs=5, seed=0, progress=False)
-    return train, test, labels, model
-
-
-def left_out_detector(function: Callable[[Any, Tensor, Tensor], Tensor]) -> None:
-    """`f(model, train, test)`: scores (N,), larger for the digit that `train` lacks."""
-    from sklearn.metrics import roc_auc_score
-
-    code = getattr(function, "__code__", None)
-    if not code or "NotImplementedError" in code.co_names:  # don't train for a stub in vain
-        return examine(function, lambda *_: 0, [(None, None, None)], [], "")
-    train, test, labels, trained = _left_out_setting()
-    model = copy.deepcopy(trained)  # whatever the function does to it, the next try gets it fresh
-    unusual = labels == LEFT_OUT
-    elbo = roc_auc_score(unusual, anomaly_scores(model, test).neg_elbo)
-    in_pixels = torch.cdist(test.flatten(1), train.flatten(1)).kthvalue(5, dim=1).values
-    pixels = roc_auc_score(unusual, in_pixels)
-    first: list[Tensor] = []
-
-    def judge(found: Any) -> str:
-        n = 100 if first else len(test)
-        if not isinstance(found, Tensor) or found.shape != (n,):
-            return difference(found, torch.zeros(n))
-        if not torch.isfinite(found).all():
-            return "some scores are not finite numbers"
-        if first:
-            apart = (found - first[0][:n]).abs().mean() / first[0].std()
-            return COMPANY if apart > 0.02 else ""
-        first.append(found.detach().double())
-        auroc = roc_auc_score(unusual, first[0])
-        if 1 - auroc > BAR:
-            return f"AUROC {auroc:.2f}: the wrong way round, larger must mean more unusual"
-        advice = "look at the nearest codes of training images, not at all of them"
-        return "" if auroc > BAR else (
-            f"AUROC {auroc:.2f}, and {BAR} is the bar; the -ELBO gets {elbo:.2f}; {advice}"
-        )  # fmt: skip
-
-    def why() -> str:
-        own = roc_auc_score(unusual, first[0])
-        return (
-            f"AUROC {own:.2f}; for comparison, the -ELBO {elbo:.2f}, and the distance to the "
-            f"fifth-nearest training image, in pixels, without any model, {pixels:.2f}."
-        )
-
-    examine(function, lambda *_: judge, [(model, train, test), (model, train, test[:100])], [], why)

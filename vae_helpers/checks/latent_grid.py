@@ -2,169 +2,193 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from .. import latent
-from .comparing import normal
+from .comparing import difference, normal
 from .engine import examine
+
+
+def _boxes() -> list[tuple[Tensor, Tensor]]:
+    """Boxes of several sizes, in one to six dimensions; wide, empty, far out and unbounded ones."""
+    drawn = []
+    for n, d, width in ((4, 2, 1.0), (1, 3, 1.0), (3, 3, 2.0), (5, 1, 0.3), (7, 6, 5.0),
+                        (4, 5, 40.0)):  # fmt: skip
+        low = normal(n, d, seed=n) - width / 3
+        drawn.append((low, low + width * normal(n, d, seed=d + 9).abs()))
+    low, high = (corner.double() for corner in drawn[2])
+    inf = math.inf
+    odd = torch.tensor([[-inf, -1.0], [0.5, -inf], [-inf, -inf], [3.5, -0.2], [1.0, -60.0]])
+    end = torch.tensor([[0.3, inf], [inf, 1.0], [inf, inf], [8.0, 0.9], [1.0, 60.0]])
+    return [*drawn, (low, high), (odd, end)]
 
 
 def prior_mass(function: Callable[[Tensor, Tensor], Tensor]) -> None:
     """`f(low, high)`: share of N(0, I) in boxes with corners low and high, (N, d) -> (N,)."""
+    cdf = torch.special.ndtr
 
     def truth(low: Tensor, high: Tensor) -> Tensor:
-        return (torch.special.ndtr(high) - torch.special.ndtr(low)).prod(dim=1)
+        return (cdf(high) - cdf(low)).prod(dim=1)
 
     def density(z: Tensor) -> Tensor:
         return torch.exp(-z.square() / 2) / math.sqrt(2 * math.pi)
 
-    boxes = [(a, a + normal(n, d, seed=3).abs()) for n, d in ((4, 2), (1, 3))
-             for a in [normal(n, d, seed=2)]]  # fmt: skip
     examine(
-        function, truth, boxes,
+        function, truth, _boxes(),
         [
             (lambda a, b: truth(b, a), "an odd number of factors has the wrong sign: high - low"),
             (
-                lambda a, b: (torch.special.ndtr(b) - torch.special.ndtr(a)).sum(1),
+                lambda a, b: (cdf(b) - cdf(a)).sum(1),
                 "the coordinates are independent: multiply their probabilities, don't add them",
             ),
+            (lambda a, b: (cdf(b) - cdf(a)).mean(1), "multiply the probabilities, don't average"),
             (
                 lambda a, b: ((b - a) * density((a + b) / 2)).prod(1),
                 "density times width is only an approximation; the CDF gives it exactly",
             ),
             (
-                lambda a, b: torch.special.ndtr(b).prod(1) - torch.special.ndtr(a).prod(1),
+                lambda a, b: cdf(b).prod(1) - cdf(a).prod(1),
                 "take the difference on each axis first, then multiply",
             ),
             (
-                lambda a, b: (torch.special.ndtr(b) - torch.special.ndtr(a))[:, :2].prod(1),
+                lambda a, b: (cdf(b) - cdf(a))[:, :2].prod(1),
                 "right in two dimensions; any number is possible: .prod(dim=1)",
             ),
+            (lambda a, b: cdf(b).prod(1), "that is everything below high: where is low?"),
+            (lambda a, b: cdf(b - a).prod(1), "the CDF of each corner, not of their difference"),
             (lambda a, b: (density(b) - density(a)).prod(1), "use the CDF, not the density"),
         ],
         "it says how much of what a model generates a piece of the map stands for.",
     )  # fmt: skip
 
 
-def inverse_cdf_grid(function: Callable[[int], Tensor]) -> None:
-    """`f(n)`: (n * n, 2) points at the quantiles (k - 1/2) / n of N(0, 1), top row first."""
-
-    def grid(probabilities: Tensor) -> Tensor:
-        axis = torch.special.ndtri(probabilities)
-        return torch.cartesian_prod(axis.flip(0), axis).flip(1)
-
-    def middles(n: int) -> Tensor:
-        return (torch.arange(n) + 0.5) / n
-
-    def turned(n: int) -> Tensor:
-        axis = torch.special.ndtri(middles(n))
-        return torch.cartesian_prod(axis, axis)
-
-    def even(n: int) -> Tensor:
-        end = torch.special.ndtri(middles(n))[-1].item()
-        return latent.uniform_grid(n, -end, end)
-
-    up = torch.tensor([1.0, -1.0])
-    examine(
-        function, lambda n: grid(middles(n)), [(4,), (7,), (2,)],
-        [
-            (lambda n: grid(middles(n)) * up, "upside down: the top row has the largest z_2"),
-            (turned, "z_1 must run along a row, and the top row come first"),
-            (even, "the coordinates are evenly spaced; the probabilities should be"),
-            (lambda n: grid(middles(n)).flip(1), "z_1 and z_2 are swapped: z_1 is horizontal"),
-            (
-                lambda n: torch.special.ndtr(grid(middles(n))),
-                "those are the probabilities: put them through the inverse CDF",
-            ),
-            (lambda n: grid(torch.linspace(0, 1, n)), "the ends are infinite: take the middles"),
-            (lambda n: grid(middles(n) - 1 / n), "k starts at 1: for k = 0 it is negative"),
-            (lambda n: latent.inverse_cdf_grid(n), "from (1/2)/n to (n - 1/2)/n, not 0.05 to 0.95"),
-            (lambda n: grid(torch.arange(1, n + 1) / (n + 1)), "(k - 1/2)/n, not k/(n + 1)"),
-        ],
-        "each tile now stands for exactly 1/n^2 of what the model generates.",
-    )  # fmt: skip
+def _circle(n: int, like: Tensor) -> Tensor:
+    angle = 2 * math.pi * torch.arange(n, dtype=like.dtype) / n
+    return torch.stack([angle.cos(), angle.sin()], dim=1)
 
 
 def posterior_ellipse(function: Callable[[Tensor, Tensor, int], Tensor]) -> None:
     """`f(mu, logvar, n)`: n points (n, 2) on the ellipse of two sigma, from angle 0 on, evenly."""
 
     def ellipse(mu: Tensor, half_axes: Tensor, n: int) -> Tensor:
-        angle = 2 * math.pi * torch.arange(n) / n
-        return mu + half_axes * torch.stack([angle.cos(), angle.sin()], dim=1)
+        return mu + half_axes * _circle(n, mu)
+
+    def truth(mu: Tensor, logvar: Tensor, n: int) -> Tensor:
+        return ellipse(mu, 2 * (logvar / 2).exp(), n)
+
+    def seen_from_the_centre(mu: Tensor, logvar: Tensor, n: int) -> Tensor:
+        """The angles taken literally: directions in which one looks from the centre."""
+        ray = _circle(n, mu)
+        return mu + ray / (ray / (2 * (logvar / 2).exp())).norm(dim=1, keepdim=True)
 
     def closed(mu: Tensor, logvar: Tensor, n: int) -> Tensor:
         angle = torch.linspace(0, 2 * math.pi, n)
         return mu + 2 * (logvar / 2).exp() * torch.stack([angle.cos(), angle.sin()], dim=1)
 
+    kinds = ((0, 7, 1, 1), (3, 4, 1, 1), (5, 1, 9, 3), (8, 12, 50, 4))
+    cases = [(a * normal(2, seed=k), b * normal(2, seed=k + 1), n) for k, n, a, b in kinds]
+    cases.append((cases[0][0].double(), cases[0][1].double(), 9))
+    downwards = torch.tensor([1.0, -1.0])
     examine(
-        function, lambda m, s, n: ellipse(m, 2 * (s / 2).exp(), n),
-        [(normal(2, seed=k), normal(2, seed=k + 1), 4 + k) for k in (0, 3)],
+        function, truth, cases,
         [
             (lambda m, s, n: ellipse(m, (s / 2).exp(), n), "that is one sigma, not two"),
             (lambda m, s, n: ellipse(m, 2 * s.exp(), n), "exp(logvar) is the variance, not sigma"),
             (lambda m, s, n: ellipse(m, 4 * s.exp(), n), "exp(logvar) is the variance, not sigma"),
             (lambda m, s, n: ellipse(m, 2 * s, n), "logvar is a logarithm: use exp(logvar / 2)"),
-            (lambda m, s, n: ellipse(0 * m, 2 * (s / 2).exp(), n), "its centre is mu"),
+            (lambda m, s, n: ellipse(m, s.exp(), n), "two sigma is 2 exp(logvar / 2)"),
+            (lambda m, s, n: truth(0 * m, s, n), "its centre is mu"),
             (
-                lambda m, s, n: ellipse(m, 2 * (s / 2).exp().flip(0), n),
+                lambda m, s, n: truth(m, s.flip(0), n),
                 "width and height are swapped: the first coordinate is the horizontal one",
             ),
             (
-                lambda m, s, n: ellipse(m, 2 * (s / 2).exp(), n).roll(-1, 0),
+                lambda m, s, n: truth(m, s, n).roll(-1, 0),
                 "the first point is at angle 0, to the right of the centre",
             ),
             (
-                lambda m, s, n: ellipse(m, 2 * (s / 2).exp() * torch.tensor([1.0, -1.0]), n),
+                lambda m, s, n: ellipse(m, 2 * (s / 2).exp() * downwards, n),
                 "that is clockwise; the second point is above the centre",
             ),
             (
-                lambda m, s, n: m + 2 * (s / 2).exp() * ellipse(0 * m, 0 * m + 1, n).flip(1),
+                lambda m, s, n: m + 2 * (s / 2).exp() * _circle(n, m).flip(1),
                 "cos belongs to the first coordinate, sin to the second",
             ),
             (closed, "the last point repeats the first: step by 2 pi / n"),
         ],
         "what the encoder is unsure of: the area that one image takes on the map.",
+        readings=[seen_from_the_centre],
     )  # fmt: skip
 
 
-def aggregate_log_density(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
-    """`f(z, mu, logvar)`: log q(z) at points z (M, d) for N posteriors (N, d); (M,)."""
+def _mixtures() -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Probabilities in no order; few, one and many Gaussians, narrow, wide, far out."""
+    some = torch.tensor([0.5, 0.05, 0.95, 0.3, 0.7])
+    ends = torch.tensor([0.9995, 0.002, 0.5, 0.0005])
+    mu, sigma = normal(40, seed=1), (normal(40, seed=2) - 1).exp()
+    apart = torch.tensor([-2.0, 0.4, 1.1])
+    return [
+        (some, apart, torch.tensor([0.3, 1.0, 0.5])),
+        (some[:3], torch.tensor([1.7]), torch.tensor([0.2])),
+        (ends, mu, sigma),
+        (torch.linspace(0.01, 0.99, 41).flip(0), 100 * mu - 300, 30 * sigma),
+        (some.double(), mu.double() / 50 + 2, sigma.double() / 20),
+        (some[:1], torch.cat([mu, 60 + mu[:9]]), torch.cat([0.01 + 0 * sigma, 5 * sigma[:9]])),
+    ]
 
-    def each(z: Tensor, m: Tensor, s: Tensor) -> Tensor:
-        squared = (z[:, None] - m).square() / s.exp()
-        return -0.5 * (squared + s + math.log(2 * math.pi)).sum(dim=2)
 
-    def truth(z: Tensor, m: Tensor, s: Tensor) -> Tensor:
-        return each(z, m, s).logsumexp(dim=1) - math.log(len(m))
+def aggregate_quantiles(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+    """`f(p, mu, sigma)`: z (K,) with a share p of the mean of N Gaussians to its left."""
+    cdf, inverse = torch.special.ndtr, torch.special.ndtri
 
-    def per_axis(z: Tensor, m: Tensor, s: Tensor) -> Tensor:
-        squared = (z[:, None] - m).square() / s.exp()
-        each_axis = -0.5 * (squared + s + math.log(2 * math.pi))
-        return (each_axis.logsumexp(dim=1) - math.log(len(m))).sum(dim=1)
+    def below(z: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
+        return cdf((z.double()[:, None] - mu.double()) / sigma.double()).mean(dim=1)
 
-    def constant(z: Tensor) -> float:
-        return z.shape[1] / 2 * math.log(2 * math.pi)
+    def truth(p: Tensor, mu: Tensor, sigma: Tensor) -> Tensor:
+        low = torch.full(p.shape, (mu - 9 * sigma).min().item(), dtype=torch.float64)
+        high = torch.full(p.shape, (mu + 9 * sigma).max().item(), dtype=torch.float64)
+        for _ in range(80):
+            middle = (low + high) / 2
+            too_low = below(middle, mu, sigma) < p
+            low, high = torch.where(too_low, middle, low), torch.where(too_low, high, middle)
+        return (low + high) / 2
+
+    def compare(found: Any, expected: Tensor, case: tuple[Any, ...]) -> str:
+        p, mu, sigma = case
+        if not isinstance(found, Tensor) or found.shape != p.shape or found.is_complex():
+            return difference(found, expected)
+        off = (below(found, mu, sigma) - p).abs()
+        if (off <= 1e-4).all():  # NaN isn't
+            return ""
+        k = int(off.nan_to_num(2.0).argmax())
+        share = below(found, mu, sigma)[k]
+        return (
+            f"at index [{k}] you have z = {found[k]:.6g}, with a share of {share:.4f} to its left, "
+            f"expected z = {expected[k]:.6g}, with {p[k]:.4f}"
+        )
+
+    def moments(p: Tensor, m: Tensor, s: Tensor) -> Tensor:
+        variance = m.var(correction=0) + s.square().mean()
+        return m.mean() + variance.sqrt() * inverse(p)
 
     examine(
-        function, truth,
+        function, truth, _mixtures(),
         [
-            *[(normal(5, d, seed=d), normal(7, d), normal(7, d, seed=1)) for d in (2, 3)],
-            (normal(4, 2) + 60, normal(9, 2), normal(9, 2, seed=1) - 2),
-        ],
-        [
-            (lambda z, m, s: each(z, m, s).mean(1), "the log of a mean, not a mean of logs"),
-            (lambda z, m, s: each(z, m, s).logsumexp(1), "the mean over posteriors: minus log N"),
-            (lambda z, m, s: truth(z, m, s).exp(), "that is the density; take its logarithm"),
-            (lambda z, m, s: each(z, m, s).exp().mean(1).log(), "far away exp() is 0: logsumexp"),
-            (lambda z, m, s: truth(z, m, 2 * s), "exp(logvar) is the variance, not sigma"),
-            (lambda z, m, s: truth(z, m, s) + constant(z), "log(2 pi)/2 a dimension is missing"),
-            (per_axis, "first add up the d axes, then logsumexp over the posteriors"),
             (
-                lambda z, m, s: (each(z, m, s) + s.sum(1) / 2).logsumexp(1) - math.log(len(m)),
-                "each Gaussian has its own factor 1 / sigma: minus logvar / 2",
+                lambda p, m, s: (m + s * inverse(p)[:, None]).mean(1),
+                "that is one Gaussian of the mean centre and width, or the mean of the quantiles, "
+                "which is the same; the mixture has another shape: average the CDFs",
             ),
+            (moments, "one Gaussian of the same mean and variance has other quantiles"),
+            (lambda p, m, s: inverse(p), "those are the prior's quantiles, not those of the codes"),
+            (lambda p, m, s: m.quantile(p), "the centres alone: each Gaussian has a width, too"),
+            (lambda p, m, s: truth(1 - p, m, s), "p is the share to the left, not to the right"),
+            (lambda p, m, s: truth(p, m, s.square()), "divide by sigma, not by its square"),
+            (lambda p, m, s: truth(p.sort().values, m, s), "in the order of p"),
+            (lambda p, m, s: below(p, m, s), "that is the CDF; its inverse is wanted"),
+            (lambda p, m, s: truth(p, m, s).clamp(-5, 5), "codes may lie further out than 5"),
         ],
-        "with it you can measure where the codes are denser than the prior, and where holes are.",
+        "with these as coordinates, each row and column of a map holds as many codes as the next.",
     )  # fmt: skip

@@ -1,0 +1,743 @@
+"""Checks of notebooks 3 and 4: right answers by other means pass, what learners get wrong doesn't.
+
+Checks of notebooks 1 and 2, and what all of them have in common: test_checks.py.
+"""
+
+import math
+import random
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from scipy.optimize import brentq
+from scipy.stats import norm
+from sklearn.cluster import KMeans
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import NearestNeighbors
+from test_checks import in_place, judged_alike, told_apart, verdict
+from test_student import PATHS, check_called, exercises
+from torch.distributions import Categorical, MixtureSameFamily, Normal
+
+import vae_helpers as vh
+from vae_helpers.checks.left_out import _setting
+from vae_helpers.early_stopping import EarlyStopping
+
+cdf, icdf = torch.special.ndtr, torch.special.ndtri
+
+
+# Notebook 3
+
+
+def boxes(low, high):
+    prior = Normal(0.0, 1.0)
+    return torch.exp((prior.cdf(high) - prior.cdf(low)).log().sum(1))
+
+
+def boxes_by_loops(low, high):
+    def below(x):
+        return 0.5 * (1 + math.erf(x / math.sqrt(2)))
+
+    return torch.tensor(
+        [
+            math.prod(below(b) - below(a) for a, b in zip(*corners, strict=True))
+            for corners in zip(low.tolist(), high.tolist(), strict=True)
+        ]
+    )
+
+
+def ellipse(mu, logvar, n, sigmas=2.0, start=0.0):
+    angle = start + 2 * math.pi * torch.arange(n) / n
+    return mu + sigmas * (logvar / 2).exp() * torch.stack([angle.cos(), angle.sin()], 1)
+
+
+def ellipse_by_loops(mu, logvar, n):
+    sigma = (logvar / 2).exp()
+    turns = [2 * math.pi * k / n for k in range(n)]
+    rows = [[mu[0] + 2 * sigma[0] * math.cos(t), mu[1] + 2 * sigma[1] * math.sin(t)] for t in turns]
+    return torch.tensor(rows)
+
+
+def ellipse_from_the_centre(mu, logvar, n):
+    """The literal reading: in the directions of these angles."""
+    a, b = (2 * (logvar / 2).exp()).tolist()
+    rows = []
+    for k in range(n):
+        t = 2 * math.pi * k / n
+        far = 1 / math.hypot(math.cos(t) / a, math.sin(t) / b)
+        rows.append([mu[0].item() + far * math.cos(t), mu[1].item() + far * math.sin(t)])
+    return torch.tensor(rows, dtype=torch.float64)
+
+
+def ellipse_by_complex_numbers(mu, logvar, n):
+    turn = torch.exp(2j * math.pi * torch.arange(n) / n)
+    return mu + 2 * logvar.exp().sqrt() * torch.view_as_real(turn)
+
+
+def ellipse_by_numpy(mu, logvar, n):
+    angle = np.arange(n) * 2 * np.pi / n
+    (x, y), (a, b) = mu.numpy(), 2 * np.exp(logvar.numpy() / 2)
+    return torch.from_numpy(np.stack([x + a * np.cos(angle), y + b * np.sin(angle)], axis=1))
+
+
+def stop(losses, patience, start):
+    best = None
+    for epoch, loss in enumerate(losses, start=1):
+        if epoch >= start and (best is None or loss <= losses[best - 1]):
+            best = epoch
+        if best is not None and epoch - best >= patience:
+            return epoch, best
+    return len(losses), best
+
+
+def stop_by_package(losses, patience, start):
+    stopping = EarlyStopping(patience, start)
+    history, model = vh.History(), torch.nn.Linear(1, 1)
+    for loss in losses:
+        history.validation_loss.append(loss)
+        if stopping.should_stop(history, model):
+            break
+    return len(history.validation_loss), history.best_epoch
+
+
+def stop_by_slices(losses, patience, start):
+    for end in range(start, len(losses) + 1):
+        seen = np.array(losses[start - 1 : end])
+        best = len(seen) - np.argmin(seen[::-1]) + start - 1
+        if end - best == patience:
+            return [end, best]
+    return [len(losses), best]
+
+
+def stop_by_counting(losses, patience, start):
+    lowest, waited, best = math.inf, 0, 0
+    for i in range(start - 1, len(losses)):
+        waited += 1
+        if losses[i] <= lowest:
+            lowest, waited, best = losses[i], 0, i + 1
+        if waited == patience:
+            return i + 1, best
+    return i + 1, best
+
+
+def first_lowest(losses, patience, start):
+    return stop(losses, patience, start)[0], losses.index(min(losses)) + 1
+
+
+def precision_by_ranks(is_rare, scores):
+    values = [
+        (is_rare & (scores >= s)).sum() / (scores >= s).sum() for s in scores[is_rare]
+    ]  # an image with others of its score: all share the precision there
+    return torch.stack(values).mean()
+
+
+def precision_by_curve(is_rare, scores):
+    precision, recall, _ = precision_recall_curve(is_rare, scores.double())
+    return -np.sum(np.diff(recall) * precision[:-1])
+
+
+def precision_by_loops(is_rare, scores):
+    rows = sorted(zip(scores.tolist(), is_rare.tolist(), strict=True), reverse=True)
+    total, found, seen = 0.0, 0, 0
+    while rows:
+        group = [rare for score, rare in rows if score == rows[0][0]]
+        rows = rows[len(group) :]
+        seen, found = seen + len(group), found + sum(group)
+        total += found / seen * sum(group)
+    return total / found
+
+
+def without_ties(is_rare, scores):
+    hits = is_rare[scores.argsort(descending=True)].double()
+    return ((hits.cumsum(0) / torch.arange(1, len(hits) + 1)) * hits).sum() / hits.sum()
+
+
+def quantiles(p, mu, sigma, rounds=100, width=12.0):
+    low = (mu - width * sigma).min().double().repeat(len(p))
+    high = (mu + width * sigma).max().double().repeat(len(p))
+    for _ in range(rounds):
+        middle = (low + high) / 2
+        right = cdf((middle[:, None] - mu) / sigma).mean(1) < p
+        low, high = torch.where(right, middle, low), torch.where(right, high, middle)
+    return (low + high) / 2
+
+
+def quantiles_by_scipy(p, mu, sigma):
+    m, s = mu.double().numpy(), sigma.double().numpy()
+    ends = (m - 12 * s).min(), (m + 12 * s).max()
+    return torch.tensor(
+        [brentq(lambda z, q=q: norm.cdf((z - m) / s).mean() - q, *ends) for q in p.tolist()]
+    )
+
+
+def quantiles_of_library(p, mu, sigma):
+    parts = Normal(mu.double(), sigma.double())
+    mixture = MixtureSameFamily(Categorical(torch.ones(len(mu), dtype=torch.float64)), parts)
+    low, high = (mu - 9 * sigma).min().double(), (mu + 9 * sigma).max().double()
+    found = []
+    for q in p.double():
+        a, b = low, high
+        while b - a > 1e-9 * (high - low):
+            middle = (a + b) / 2
+            a, b = (middle, b) if mixture.cdf(middle) < q else (a, middle)
+        found.append(a)
+    return torch.stack(found)
+
+
+def quantiles_on_a_fine_grid(p, mu, sigma):
+    m, s = mu.double().numpy(), sigma.double().numpy()
+    z = np.unique(np.concatenate([m + s * k for k in np.linspace(-8, 8, 801)]))
+    shares = np.mean([norm.cdf((z - a) / b) for a, b in zip(m, s, strict=True)], axis=0)
+    return torch.as_tensor(np.interp(p.numpy(), shares, z))
+
+
+def by_newton(p, mu, sigma, steps=6):
+    z = mu.mean() + mu.std(correction=0) * icdf(p)
+    for _ in range(steps):
+        t = (z[:, None] - mu) / sigma
+        density = (torch.exp(-t.square() / 2) / sigma / math.sqrt(2 * math.pi)).mean(1)
+        z = z - (cdf(t).mean(1) - p) / density
+    return z
+
+
+# Notebook 4
+
+
+def p_values(calibration, scores):
+    return torch.tensor([((calibration >= s).sum() + 1) / (len(calibration) + 1) for s in scores])
+
+
+def p_by_search(calibration, scores):
+    below = torch.searchsorted(calibration.sort().values, scores, right=False)
+    return (len(calibration) - below + 1) / (len(calibration) + 1)
+
+
+def p_by_numpy(calibration, scores):
+    known = np.sort(calibration.numpy())
+    n_above = len(known) - np.searchsorted(known, scores.numpy(), side="left")
+    return torch.from_numpy((n_above + 1) / (len(known) + 1))
+
+
+def p_by_loops(calibration, scores):
+    n = len(calibration)
+    return torch.tensor([
+        sum(c >= s for c in [*calibration.tolist(), math.inf]) / (n + 1) for s in scores.tolist()
+    ])  # fmt: skip
+
+
+def unit(v):
+    return v / v.norm()
+
+
+def apart_by_qr(way, others):
+    basis = torch.linalg.qr(others.T).Q
+    return unit(way - basis @ (basis.T @ way))
+
+
+def apart_by_gram_schmidt(way, others):
+    basis = []
+    for other in others:
+        for b in basis:
+            other = other - (other @ b) * b
+        basis.append(unit(other))
+    for b in basis:
+        way = way - (way @ b) * b
+    return unit(way)
+
+
+def apart_by_least_squares(way, others):
+    return unit(way - others.T @ torch.linalg.lstsq(others.T, way[:, None]).solution[:, 0])
+
+
+def apart_by_numpy(way, others):
+    o, v = others.double().numpy(), way.double().numpy()
+    rest = v - o.T @ np.linalg.solve(o @ o.T, o @ v)
+    return torch.from_numpy(rest / np.linalg.norm(rest))
+
+
+def in_turn(way, others):
+    for o in others:
+        way = way - (way @ o) / (o @ o) * o
+    return way
+
+
+def all_at_once(way, others):
+    return way - sum((way @ o) / (o @ o) * o for o in others)
+
+
+def shares(normal, anomalous):
+    above = (anomalous[:, None] > normal).double() + 0.5 * (anomalous[:, None] == normal)
+    return above.mean(1), above.mean(0)
+
+
+def gain(normal_a, anomalous_a, normal_b, anomalous_b, correction=1, width=1.96):
+    pairs = zip(shares(normal_a, anomalous_a), shares(normal_b, anomalous_b), strict=True)
+    rows = [a - b for a, b in pairs]
+    variance = sum(row.var(correction=correction) / len(row) for row in rows)
+    return rows[0].mean().item(), width * variance.sqrt().item()
+
+
+def gain_by_covariances(normal_a, anomalous_a, normal_b, anomalous_b):
+    """As DeLong wrote it, with AUROCs of the library."""
+    labels = [0] * len(normal_a) + [1] * len(anomalous_a)
+    values = [
+        roc_auc_score(labels, torch.cat(pair))
+        for pair in ((normal_a, anomalous_a), (normal_b, anomalous_b))
+    ]
+    s = zip(shares(normal_a, anomalous_a), shares(normal_b, anomalous_b), strict=True)
+    matrix = sum(np.cov(a.numpy(), b.numpy()) / len(a) for a, b in s)
+    variance = matrix[0, 0] + matrix[1, 1] - 2 * matrix[0, 1]
+    return values[0] - values[1], 1.96 * variance**0.5
+
+
+def gain_by_loops(normal_a, anomalous_a, normal_b, anomalous_b):
+    def wins(x, y):
+        return (x > y) + 0.5 * (x == y)
+
+    n, m = len(normal_a), len(anomalous_a)
+    table = np.array([
+        [float(wins(anomalous_a[j], normal_a[i])) - float(wins(anomalous_b[j], normal_b[i]))
+         for i in range(n)] for j in range(m)])  # fmt: skip
+    variance = np.var(table.mean(0), ddof=1) / n + np.var(table.mean(1), ddof=1) / m
+    return table.mean(), 1.96 * np.sqrt(variance)
+
+
+def gain_by_search(normal_a, anomalous_a, normal_b, anomalous_b):
+    def share_below(values, reference):
+        reference = reference.sort().values
+        below = torch.searchsorted(reference, values, right=False)
+        return (below + torch.searchsorted(reference, values, right=True)) / (2 * len(reference))
+
+    first = share_below(anomalous_a, normal_a) - share_below(anomalous_b, normal_b)
+    second = share_below(normal_a, anomalous_a) - share_below(normal_b, anomalous_b)
+    variance = first.var() / len(first) + second.var() / len(second)
+    return [first.mean(), 1.96 * variance.sqrt()]
+
+
+def gain_by_bootstrap(*scores):
+    n, m = len(scores[0]), len(scores[1])
+    values = []
+    for _ in range(300):
+        i, j = torch.randint(n, (n,)), torch.randint(m, (m,))
+        values.append(gain(scores[0][i], scores[1][j], scores[2][i], scores[3][j])[0])
+    return gain(*scores)[0], 1.96 * np.std(values)
+
+
+def gain_unpaired(normal_a, anomalous_a, normal_b, anomalous_b):
+    rows = (*shares(normal_a, anomalous_a), *shares(normal_b, anomalous_b))
+    variance = sum(row.var() / len(row) for row in rows)
+    return gain(normal_a, anomalous_a, normal_b, anomalous_b)[0], 1.96 * variance.sqrt()
+
+
+def codes(model, *images):
+    with torch.no_grad():
+        return [model.encode(x)[0] for x in images]
+
+
+def neighbours(model, train, test, k=5):
+    known, new = codes(model, train, test)
+    return torch.cdist(new, known).kthvalue(k, dim=1).values
+
+
+def density(model, train, test, n=30, seed=0):
+    own, new = (z.double().numpy() for z in codes(model, train, test))
+    return -torch.from_numpy(GaussianMixture(n, random_state=seed).fit(own).score_samples(new))
+
+
+def in_pixels(train, test, k=1):
+    return torch.cdist(test.flatten(1), train.flatten(1)).kthvalue(k, dim=1).values
+
+
+def by_library(model, train, test):
+    known, new = (z.numpy() for z in codes(model, train, test))
+    distances, _ = NearestNeighbors(n_neighbors=5).fit(known).kneighbors(new)
+    return torch.from_numpy(distances.mean(axis=1))
+
+
+def after_training_on_test(model, train, test):
+    vh.fit(model, torch.cat([train, test]), epochs=1, seed=0, progress=False)
+    return neighbours(model, train, test)
+
+
+def cluster_of_the_test_images(model, train, test):
+    """Far from most other test images."""
+    (new,) = codes(model, test)
+    return torch.cdist(new, new).topk(min(6, len(new)), largest=False).values.mean(1)
+
+
+def by_place(model, train, test):
+    s = _setting()
+    return neighbours(model, train, s.test)[: len(test)]
+
+
+RIGHT = {
+    "prior_mass": [
+        boxes,
+        boxes_by_loops,
+        lambda a, b: torch.from_numpy((norm.cdf(b) - norm.cdf(a)).prod(axis=1)),
+        lambda a, b: torch.stack([torch.prod(p) for p in cdf(b.double()) - cdf(a.double())]),
+        lambda low, high: torch.special.erf(torch.stack([low, high]) / 2**0.5).diff(
+            dim=0)[0].div(2).prod(-1),
+    ],
+    "posterior_ellipse": [
+        ellipse_by_loops,
+        ellipse_from_the_centre,
+        ellipse_by_complex_numbers,
+        ellipse_by_numpy,
+    ],
+    "early_stopping": [stop, stop_by_package, stop_by_slices, stop_by_counting],
+    "average_precision": [
+        lambda r, s: average_precision_score(r, s),
+        precision_by_ranks,
+        precision_by_curve,
+        precision_by_loops,
+        lambda r, s: np.float64(average_precision_score(r.numpy(), s.double().numpy())),
+    ],
+    "aggregate_quantiles": [
+        quantiles,
+        quantiles_by_scipy,
+        quantiles_of_library,
+        quantiles_on_a_fine_grid,
+        lambda p, m, s: quantiles(p, m, s).float(),
+    ],
+    "conformal_p_values": [p_values, p_by_search, p_by_numpy, p_by_loops],
+    "direction_apart": [
+        apart_by_qr,
+        apart_by_gram_schmidt,
+        apart_by_least_squares,
+        apart_by_numpy,
+        lambda w, o: F.normalize(w - torch.linalg.pinv(o) @ (o @ w), dim=0),
+        lambda w, o: unit((u := torch.linalg.svd(o.double()).Vh[len(o):]).T @ (u @ w.double())),
+    ],
+    "auroc_difference": [gain, gain_by_covariances, gain_by_loops, gain_by_search],
+    "left_out_detector": [
+        neighbours,
+        by_library,
+        density,
+        lambda m, a, x: vh.AnomalyDetector(m).fit(a).score(x),
+        lambda m, a, x: in_pixels(*(F.avg_pool2d(i, 3, 1, 1) for i in (a, x))).double(),
+    ],
+}  # fmt: skip
+
+WRONG = {
+    "prior_mass": {
+        "sign": lambda a, b: -boxes(a, b),
+        "factors added": lambda a, b: (cdf(b) - cdf(a)).sum(1),
+        "factors averaged": lambda a, b: (cdf(b) - cdf(a)).mean(1),
+        "per axis": lambda a, b: cdf(b) - cdf(a),
+        "corner difference": lambda a, b: cdf(b).prod(1) - cdf(a).prod(1),
+        "volume": lambda a, b: (b - a).prod(1),
+        "density times width": lambda a, b: (
+            Normal(0.0, 1.0).log_prob((a + b) / 2).exp() * (b - a)).prod(1),
+        "density, on a fine grid": lambda a, b: torch.stack([
+            torch.trapezoid(torch.exp(-(t := torch.linspace(0, 1, 50)[:, None] * (d - c) + c)
+                                      .square() / 2) / math.sqrt(2 * math.pi), t, dim=0).prod()
+            for c, d in zip(a, b, strict=True)]),
+        "of all boxes": lambda a, b: boxes(a, b).sum(),
+        "in two dimensions only": lambda a, b: boxes(a[:, :2], b[:, :2]),
+        "in three dimensions at most": lambda a, b: boxes(a[:, :3], b[:, :3]),
+        "wrong axis": lambda a, b: (cdf(b) - cdf(a)).prod(0),
+        "kept a dimension": lambda a, b: (cdf(b) - cdf(a)).prod(1, keepdim=True),
+        "clamped": lambda a, b: boxes(a.clamp(-3, 3), b.clamp(-3, 3)),
+        "the logistic curve": lambda a, b: ((1.702 * b).sigmoid() - (1.702 * a).sigmoid()).prod(1),
+        "by draws": lambda a, b: (
+            ((z := torch.randn(20000, 1, a.shape[1]).to(a)) > a) & (z < b)
+        ).all(2).to(a.dtype).mean(0),
+        "NaN for unbounded ones": lambda a, b: (cdf(b) - cdf(a) + 0 * (b - a)).prod(1),
+        "rounded": lambda a, b: (boxes(a, b) * 1000).round() / 1000,
+        "a list": lambda a, b: boxes(a, b).tolist(),
+    },
+    "posterior_ellipse": {
+        "one sigma": lambda m, s, n: ellipse(m, s, n, sigmas=1.0),
+        "variance": lambda m, s, n: ellipse(m, 2 * s, n),
+        "four variances": lambda m, s, n: ellipse(m, 2 * s, n, sigmas=4.0),
+        "around zero": lambda m, s, n: ellipse(0 * m, s, n),
+        "a circle": lambda m, s, n: ellipse(m, s[:1].repeat(2), n),
+        "axes swapped": lambda m, s, n: ellipse(m, s.flip(0), n),
+        "last is first": lambda m, s, n: torch.cat(
+            [(e := ellipse(m, s, max(n - 1, 1))), e[:1]])[:n],
+        "degrees": lambda m, s, n: m + 2 * (s / 2).exp() * torch.stack(
+            [(a := 360 * torch.arange(n) / n).cos(), a.sin()], 1),
+        "from the left": lambda m, s, n: 2 * m - ellipse(m, s, n),
+        "clockwise": lambda m, s, n: ellipse(m, s, n).flip(0).roll(1, 0),
+        "from 2 pi / n": lambda m, s, n: ellipse(m, s, n, start=2 * math.pi / n),
+        "from half a step": lambda m, s, n: ellipse(m, s, n, start=math.pi / n),
+        "sin and cos swapped": lambda m, s, n: m + 2 * (s / 2).exp() * torch.stack(
+            [(a := 2 * math.pi * torch.arange(n) / n).sin(), a.cos()], 1),
+        "transposed": lambda m, s, n: ellipse(m, s, n).T,
+        "one reading, then the other": lambda m, s, n: (
+            ellipse_by_loops if n < 8 else ellipse_from_the_centre)(m, s, n),
+        "steps of one degree": lambda m, s, n: m + 2 * (s / 2).exp() * torch.stack(
+            [(a := torch.arange(n) * math.pi / 180).cos(), a.sin()], 1),
+        "three points at least": lambda m, s, n: ellipse(m, s, max(n, 3)),
+        "points at random": lambda m, s, n: ellipse(m, s, n, start=random.random()),
+        "95 percent": lambda m, s, n: ellipse(m, s, n, sigmas=math.sqrt(-2 * math.log(0.05))),
+        "logvar clamped": lambda m, s, n: ellipse(m, s.clamp(-3, 3), n),
+    },
+    "early_stopping": {
+        "swapped": lambda v, p, s: stop(v, p, s)[::-1],
+        "from 0": lambda v, p, s: tuple(e - 1 for e in stop(v, p, s)),
+        "looks at all losses": lambda v, p, s: (len(v), first_lowest(v, p, s)[1]),
+        "best of all": first_lowest,
+        "best after the end": lambda v, p, s: (
+            stop(v, p, s)[0], max(range(s, len(v) + 1), key=lambda e: (-v[e - 1], e))),
+        "start ignored": lambda v, p, s: stop(v, p, 1),
+        "start from 0": lambda v, p, s: stop(v, p, min(s + 1, len(v))),
+        "early loss to be beaten": lambda v, p, s: stop(
+            [min([*v[:s - 1], math.inf])] * 0 + v, p, 1 if min(v[:s]) < v[s - 1] else s),
+        "one epoch too soon": lambda v, p, s: stop(v, max(p - 1, 1), s),
+        "one epoch too late": lambda v, p, s: stop(v, p + 1, s),
+        "equal is no better": lambda v, p, s: (
+            lambda w: stop([x + 1e-9 * i for i, x in enumerate(w)], p, s))(v),
+        "past the end": lambda v, p, s: ((b := stop(v, p, s)[1]) + p, b),
+        "never stops": lambda v, p, s: (len(v), stop(v, len(v), s)[1]),
+        "the first rise": lambda v, p, s: next(
+            ((i + 1 + p, i + 1) for i in range(s - 1, len(v) - 1) if v[i + 1] > v[i]),
+            (len(v), len(v))),
+        "losses above zero only": lambda v, p, s: stop([abs(x) for x in v], p, s),
+        "best below 100 at first": lambda v, p, s: stop([min(x, 100.0) for x in v], p, s),
+        "better by a thousandth": lambda v, p, s: stop([round(x, 3) for x in v], p, s),
+        "floats": lambda v, p, s: tuple(float(e) for e in stop(v, p, s)),
+        "strings": lambda v, p, s: tuple(str(e) for e in stop(v, p, s)),
+        "the end alone": lambda v, p, s: stop(v, p, s)[0],
+        "a tensor": lambda v, p, s: torch.tensor(stop(v, p, s)),
+        "three numbers": lambda v, p, s: (*stop(v, p, s), p),
+        "a true end": lambda v, p, s: tuple(e == 1 or e for e in stop(v, p, s)),
+        "losses sorted in place": lambda v, p, s: (stop(v, p, s), v.sort())[0],
+    },
+    "average_precision": {
+        "one by one": without_ties,
+        "luckiest order": lambda r, s: without_ties(r, s.double() + 1e-9 * r),
+        "unluckiest order": lambda r, s: without_ties(r, s.double() - 1e-9 * r),
+        "trapezoids": lambda r, s: -np.trapezoid(*precision_recall_curve(r, s)[:2]),
+        "lowest first": lambda r, s: average_precision_score(r, -s),
+        "of the common class": lambda r, s: average_precision_score(~r, s),
+        "AUROC": lambda r, s: 1.0 if r.all() else roc_auc_score(r, s),
+        "mean precision": lambda r, s: precision_recall_curve(r, s)[0].mean(),
+        "at thresholds from 0 to 1": lambda r, s: sum(
+            (r & (s >= t)).sum() / max(1, (s >= t).sum()) for t in torch.linspace(0, 1, 101)) / 101,
+        "at half": lambda r, s: (r & (s > 0.5)).sum() / max(1, (s > 0.5).sum()),
+        "precision of the first k": lambda r, s: r[s.topk(int(r.sum())).indices].double().mean(),
+        "rounded scores": lambda r, s: precision_by_loops(r, (s * 10).round()),
+        "recall not divided": lambda r, s: average_precision_score(r, s) * r.sum(),
+        "best precision further down": lambda r, s: (lambda p, q: -np.sum(
+            np.diff(q) * np.maximum.accumulate(p)[:-1]))(*precision_recall_curve(r, s)[:2]),
+        "first point left out": lambda r, s: average_precision_score(r, s) - float(
+            r[s.argmax()]) / r.sum().item(),
+        "in single precision": lambda r, s: average_precision_score(r, s.float()),
+        "a string": lambda r, s: str(average_precision_score(r, s)),
+        "the curve": lambda r, s: precision_recall_curve(r, s)[:2],
+        "perfect for any": lambda r, s: True,
+    },
+    "aggregate_quantiles": {
+        "mean of quantiles": lambda p, m, s: (m + s * icdf(p)[:, None]).mean(1),
+        "one Gaussian": lambda p, m, s: m.mean() + s.mean() * icdf(p),
+        "moments matched": lambda p, m, s: m.mean() + icdf(p) * (
+            m.var(correction=0) + s.square().mean()).sqrt(),
+        "of the prior": lambda p, m, s: icdf(p),
+        "of the centres": lambda p, m, s: m.quantile(p),
+        "of many draws": lambda p, m, s: (
+            (i := torch.randint(len(m), (200_000,))), m[i] + s[i] * torch.randn(200_000).to(m)
+        )[1].quantile(p),
+        "from the right": lambda p, m, s: quantiles(1 - p, m, s),
+        "sorted": lambda p, m, s: quantiles(p.sort().values, m, s),
+        "between -5 and 5": lambda p, m, s: quantiles(p, m, s).clamp(-5, 5),
+        "within 100": lambda p, m, s: quantiles(p, m, s).clamp(-100, 100),
+        "too few rounds": lambda p, m, s: quantiles(p, m, s, rounds=8),
+        "starts too near": lambda p, m, s: quantiles(p, m, s, width=1.0),
+        "three rounds of Newton": lambda p, m, s: by_newton(p, m, s, steps=3),
+        "Newton that runs away": by_newton,
+        "variance for sigma": lambda p, m, s: quantiles(p, m, s**2),
+        "coarse steps": lambda p, m, s: (quantiles(p, m, s) * 100).round() / 100,
+        "widest alone": lambda p, m, s: m[s.argmax()] + s.max() * icdf(p),
+        "on a coarse grid": lambda p, m, s: torch.as_tensor(np.interp(
+            p.numpy(), np.mean([norm.cdf((np.linspace(-4, 4, 200) - a) / b) for a, b in zip(
+                m.numpy(), s.numpy(), strict=True)], axis=0), np.linspace(-4, 4, 200))),
+        "the CDF": lambda p, m, s: cdf((p[:, None] - m) / s).mean(1),
+        "a column": lambda p, m, s: quantiles(p, m, s)[:, None],
+        "for two probabilities only": lambda p, m, s: quantiles(p, m, s)[:2],
+        "not a number": lambda p, m, s: quantiles(p, m, s) * torch.nan,
+    },
+    "conformal_p_values": {
+        "plain share": lambda c, s: (c >= s[:, None]).double().mean(1),
+        "0 above": lambda c, s: (c >= s[:, None]).sum(1) / (len(c) + 1),
+        "n below": lambda c, s: ((c >= s[:, None]).sum(1) + 1) / len(c),
+        "higher only": lambda c, s: ((c > s[:, None]).sum(1) + 1) / (len(c) + 1),
+        "ties half": lambda c, s: ((c > s[:, None]).sum(1) + 0.5 * (c == s[:, None]).sum(1) + 1
+                                   ) / (len(c) + 1),
+        "from below": lambda c, s: ((c <= s[:, None]).sum(1) + 1) / (len(c) + 1),
+        "one minus": lambda c, s: 1 - p_values(c, s),
+        "calibration taken as sorted": lambda c, s: (
+            len(c) - torch.searchsorted(c, s) + 1) / (len(c) + 1),
+        "sorted": lambda c, s: p_values(c, s.sort().values),
+        "two-sided": lambda c, s: (2 * torch.minimum(
+            p := p_values(c, s), 1 - p + 1 / (len(c) + 1))).clamp(max=1),
+        "a count": lambda c, s: (c >= s[:, None]).sum(1) + 1,
+        "whole division": lambda c, s: ((c >= s[:, None]).sum(1) + 1) // (len(c) + 1),
+        "a normal tail": lambda c, s: 1 - cdf((s - c.mean()) / c.std()),
+        "with the other scores": lambda c, s: p_values(torch.cat([c, s]), s),
+        "their mean": lambda c, s: p_values(c, s).mean(),
+        "for each calibration score": lambda c, s: p_values(s, c),
+        "alarms": lambda c, s: p_values(c, s) <= 0.01,
+        "NumPy": lambda c, s: p_values(c, s).numpy(),
+        "in single precision": lambda c, s: p_values(c.float(), s.float()),
+        "sorts the calibration in place": lambda c, s: p_by_search(c.copy_(c.sort().values), s),
+    },
+    "direction_apart": {
+        "not of length 1": lambda w, o: apart_by_qr(w, o) * w.norm() * 0.9,
+        "length 1 before": lambda w, o: (lambda b: unit(w) - b @ (b.T @ unit(w)))(
+            torch.linalg.qr(o.T).Q),
+        "all at once": lambda w, o: unit(all_at_once(w, o)),
+        "one after another": lambda w, o: unit(in_turn(w, o)),
+        "one after another, twice": lambda w, o: unit(in_turn(in_turn(w, o), o)),
+        "unit others forgotten": lambda w, o: unit(w - o.T @ (o @ w)),
+        "first only": lambda w, o: apart_by_qr(w, o[:1]),
+        "first two only": lambda w, o: apart_by_qr(w, o[:2]),
+        "last only": lambda w, o: apart_by_qr(w, o[-1:]),
+        "from their mean": lambda w, o: apart_by_qr(w, o.mean(0)[None]),
+        "the part taken away": lambda w, o: unit(w - (a := apart_by_qr(w, o)) * (a @ w)),
+        "backwards": lambda w, o: -apart_by_qr(w, o),
+        "way itself": lambda w, o: unit(w),
+        "some other at right angles": lambda w, o: torch.linalg.svd(o).Vh[-1],
+        "QR of rows": lambda w, o: unit(w - (q := torch.linalg.qr(o).R) .T @ (q @ w)),
+        "least squares with a penalty": lambda w, o: unit(w - o.T @ torch.linalg.solve(
+            o @ o.T + 1e-2 * torch.eye(len(o)).to(o), o @ w)),
+        "cross product": lambda w, o: unit(torch.linalg.cross(o[0], w)),
+        "a row": lambda w, o: apart_by_qr(w, o)[None],
+        "way in place": lambda w, o: w.copy_(apart_by_qr(w, o)),
+        "a small number in the norm": lambda w, o: (v := apart_by_qr(w, o) * w.norm()) / (
+            v.norm() + 1e-2),
+        "by its largest": lambda w, o: (v := apart_by_qr(w, o)) / v.abs().max(),
+    },
+    "auroc_difference": {
+        "unpaired": gain_unpaired,
+        "B minus A": lambda *c: (-gain(*c)[0], gain(*c)[1]),
+        "standard error": lambda *c: gain(*c, width=1.0),
+        "whole width": lambda *c: gain(*c, width=3.92),
+        "exactly two": lambda *c: gain(*c, width=2.0),
+        "divided by n": lambda *c: gain(*c, correction=0),
+        "no root": lambda *c: (gain(*c)[0], gain(*c, width=1.0)[1] ** 2 * 1.96),
+        "anomalous images only": lambda n, a, x, b: (
+            (d := shares(n, a)[0] - shares(x, b)[0]).mean(), 1.96 * d.std() / len(d) ** 0.5),
+        "normal images only": lambda n, a, x, b: (
+            (d := shares(n, a)[1] - shares(x, b)[1]).mean(), 1.96 * d.std() / len(d) ** 0.5),
+        "by bootstrap": gain_by_bootstrap,
+        "ties as losses": lambda n, a, x, b: gain(n + 1e-6, a, x + 1e-6, b),
+        "of the differences of the scores": lambda n, a, x, b: (
+            shares(n - x, a - b)[0].mean() - 0.5, gain(n, a, x, b)[1]),
+        "scores mixed": lambda n, a, x, b: gain(n, b, x, a),
+        "errors added": lambda n, a, x, b: (gain(n, a, x, b)[0], 1.96 * sum(
+            (p - q).std() / len(p) ** 0.5
+            for p, q in zip(shares(n, a), shares(x, b), strict=True))),
+        "all pairs independent": lambda n, a, x, b: (gain(n, a, x, b)[0], 1.96 * (
+            ((a[:, None] > n).double() - (b[:, None] > x).double()).std()
+            / (len(n) * len(a)) ** 0.5)),
+        "never below 0": lambda *c: (abs(gain(*c)[0]), gain(*c)[1]),
+        "the difference alone": lambda *c: gain(*c)[0],
+        "the ends": lambda *c: ((g := gain(*c))[0] - g[1], g[0] + g[1]),
+        "a tensor": lambda *c: torch.tensor(gain(*c)),
+        "strings": lambda *c: tuple(map(str, gain(*c))),
+        "in single precision": lambda *c: gain(*(v.float() for v in c)),
+        "as many of both": lambda n, a, x, b: (gain(n, a, x, b)[0], 1.96 * (sum(
+            (p - q).var() for p, q in zip(shares(n, a), shares(x, b), strict=True))
+            / len(n)).sqrt()),
+    },
+    "left_out_detector": {
+        "-ELBO": lambda m, a, x: vh.anomaly_scores(m, x).neg_elbo,
+        "two-sided -ELBO": lambda m, a, x: (
+            vh.anomaly_scores(m, x).neg_elbo - vh.anomaly_scores(m, a).neg_elbo.median()).abs(),
+        "NLL": lambda m, a, x: vh.anomaly_scores(m, x).nll,
+        "KL": lambda m, a, x: vh.anomaly_scores(m, x).kl,
+        "nearest in pixels": lambda m, a, x: in_pixels(a, x),
+        "fifth in pixels": lambda m, a, x: in_pixels(a, x, 5),
+        "sign": lambda *args: -neighbours(*args),
+        "fitted on the test images": lambda m, a, x: density(m, x, x, n=min(10, len(x))),
+        "neighbours in the test set": lambda m, a, x: neighbours(m, x, x, k=min(5, len(x))),
+        "far from other test images": cluster_of_the_test_images,
+        "by chance": lambda m, a, x: torch.rand(len(x)),
+        "a mixture by chance": lambda m, a, x: density(m, a, x, n=10, seed=None),
+        "clusters without a seed": lambda m, a, x: torch.as_tensor(KMeans(
+            40, n_init=1).fit(codes(m, a)[0].numpy()).transform(codes(m, x)[0].numpy()).min(1)),
+        "noise in the code": lambda m, a, x: torch.cdist(
+            m.reparameterize(*m.encode(x)), m.encode(a)[0]).kthvalue(5).values.detach(),
+        "all codes": lambda m, a, x: torch.cdist(*codes(m, x, a)).mean(1),
+        "one number": lambda *args: neighbours(*args).mean(),
+        "for training images": lambda m, a, x: neighbours(m, a, a),
+        "not finite": lambda *args: neighbours(*args) * torch.inf,
+        "normalised by the test images": lambda *args: (
+            (s := neighbours(*args)) - s.mean()) / s.std() + s.max(),
+        "ranks": lambda *args: neighbours(*args).argsort().argsort().double(),
+        "by place": by_place,
+        "trained on the test images": after_training_on_test,
+        "for many images only": lambda *args: neighbours(*args).squeeze(),
+        "a list": lambda *args: neighbours(*args).tolist(),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_other_right_ways_pass(name, capsys):
+    assert len(RIGHT[name]) >= 4
+    judged_alike(name, RIGHT[name], capsys)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_answers_do_not(name, capsys):
+    assert len(WRONG[name]) >= 8
+    passed = []
+    for what, function in WRONG[name].items():
+        torch.manual_seed(0)
+        out = verdict(name, function, capsys)
+        if not out.startswith(("not right: ", "your function raised ")):
+            passed.append(what)
+    assert not passed
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_stubs_errors_and_returns_of_nothing_are_told_apart(name, capsys):
+    told_apart(name, capsys)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["prior_mass", "posterior_ellipse", "aggregate_quantiles", "conformal_p_values",
+     "direction_apart", "auroc_difference"],
+)  # fmt: skip
+def test_changes_of_the_arguments_are_noticed(name, capsys):
+    assert "in place" in verdict(name, in_place, capsys)
+
+
+def test_hints_name_the_mistake(capsys):
+    hints = {
+        ("prior_mass", "corner difference"): "on each axis first",
+        ("posterior_ellipse", "clockwise"): "clockwise",
+        ("posterior_ellipse", "points at random"): "draws random numbers",
+        ("early_stopping", "equal is no better"): "counts as improvement here",
+        ("early_stopping", "floats"): "a whole number, an int, not a float",
+        ("early_stopping", "a true end"): "a whole number, an int, not a bool",
+        ("early_stopping", "never stops"): "never seen",
+        ("early_stopping", "past the end"): "the length of losses at most",
+        ("early_stopping", "losses sorted in place"): "in place",
+        ("average_precision", "one by one"): "share a threshold",
+        ("aggregate_quantiles", "mean of quantiles"): "average the CDFs",
+        ("aggregate_quantiles", "of many draws"): "draws random numbers",
+        ("conformal_p_values", "higher only"): "just as high counts",
+        ("direction_apart", "one after another"): "brings back some",
+        ("direction_apart", "all at once"): "subtracted twice",
+        ("direction_apart", "not of length 1"): "tried with w of shape (5,)",
+        ("auroc_difference", "unpaired"): "image by image",
+        ("auroc_difference", "divided by n"): "n - 1",
+        ("left_out_detector", "all codes"): "nearest codes",
+        ("left_out_detector", "nearest in pixels"): "without any model, get 0.897",
+        ("left_out_detector", "trained on the test images"): "in place",
+        ("left_out_detector", "ranks"): "other test images",
+    }
+    for (name, what), words in hints.items():
+        torch.manual_seed(0)
+        assert words in verdict(name, WRONG[name][what], capsys), what
+
+
+def test_every_check_is_tested_and_has_an_exercise():
+    names = {check_called(stub) for path in PATHS[2:] for stub, _ in exercises(path)}
+    assert set(RIGHT) == set(WRONG) == names

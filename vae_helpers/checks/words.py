@@ -1,0 +1,44 @@
+"""What is said to a learner of arguments and of errors."""
+
+import linecache
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+
+def argument_names(function: Any, n: int) -> list[str]:
+    """Return what the learner calls the arguments; numbers where that can't be told."""
+    code = getattr(function, "__code__", None)
+    names = list(code.co_varnames[: code.co_argcount]) if code else []
+    return names if len(names) == n else [f"argument {i + 1}" for i in range(n)]
+
+
+def describe(names: Sequence[str], case: tuple[Any, ...]) -> str:
+    """Return the arguments in words: numbers and small tensors as they are, others by shape."""
+    words = []
+    for name, value in zip(names, case, strict=True):
+        if isinstance(value, Tensor) and value.numel() > 4:
+            low, high = value.min().item(), value.max().item()
+            words.append(f"{name} of shape {tuple(value.shape)}, from {low:.3g} to {high:.3g}")
+        elif isinstance(value, Tensor):
+            words.append(f"{name} = {[round(v, 4) for v in value.flatten().tolist()]}")
+        elif isinstance(value, float | int | Sequence):
+            words.append(f"{name} = {value}")
+    return ", ".join(words)
+
+
+def their_error(error: Exception, function: Any) -> str:
+    """Say what went wrong in the learner's own lines, without a traceback of ours."""
+    text = f"your function raised {type(error).__name__}: {error}"
+    code = getattr(function, "__code__", None)
+    theirs = [
+        frame
+        for frame in traceback.extract_tb(error.__traceback__)
+        if code and frame.filename == code.co_filename
+    ]
+    if not theirs:
+        return f"{text}\n(check the number and the order of its arguments)"
+    line = linecache.getline(theirs[-1].filename, theirs[-1].lineno or 0).strip()
+    return f"{text}\nin its line: {line}" if line else text
