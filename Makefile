@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 # What is about the package alone, and not about pinned versions, style or notebooks.
-UNIT_TESTS = $(filter-out $(patsubst %,tests/test_%.py,project style notebooks student grade pages robustness), \
+UNIT_TESTS = $(filter-out $(patsubst %,tests/test_%.py,project style notebooks student grade pages book live_page robustness), \
   $(wildcard tests/test_*.py))
 
 .DEFAULT_GOAL := help
@@ -16,7 +16,7 @@ help:  ## this list
 
 setup: $(READY)  ## build .venv with the tested versions of everything
 
-run: $(READY)  ## execute the notebooks, side by side; pages and GIFs go to build/
+run: $(READY)  ## execute the notebooks, side by side; a book of pages, and GIFs, go to build/
 	$(BIN)/python tools/run_notebooks.py
 
 test: $(READY)  ## style, types, unit tests, and every notebook against its stored outputs

@@ -8,18 +8,10 @@ import nbformat
 import pytest
 import reading_time
 import run_notebooks
+from browser.book_pages import write_pages
 
 PATHS = run_notebooks.notebooks_named([])
 TABLE = run_notebooks.published_table(PATHS)
-
-
-def write_pages(folder, names):
-    folder.mkdir(exist_ok=True)
-    for path in run_notebooks.notebooks_named(names):
-        notebook = nbformat.read(path, as_version=4)
-        text = book.page(notebook, path, PATHS)
-        (folder / f"{path.stem}.html").write_text(text, encoding="utf-8")
-        book.bind(folder, PATHS, TABLE)  # as `make run` does, after every page
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +19,7 @@ def whole(tmp_path_factory):
     """All pages; the last was ready first."""
     folder = tmp_path_factory.mktemp("whole")
     for name in ("04", "01", "03", "02"):
-        write_pages(folder, [name])
+        write_pages(folder, [name], PATHS, TABLE)
     return folder
 
 
@@ -35,7 +27,7 @@ def whole(tmp_path_factory):
 def parts(tmp_path_factory):
     """Only the second and the fourth page."""
     folder = tmp_path_factory.mktemp("parts")
-    write_pages(folder, ["02", "04"])
+    write_pages(folder, ["02", "04"], PATHS, TABLE)
     return folder
 
 
@@ -133,9 +125,9 @@ def test_previous_and_next_lead_to_the_index_while_a_page_is_not_built(parts):
 
 
 def test_a_page_that_comes_later_is_linked_then(tmp_path):
-    write_pages(tmp_path, ["01"])
+    write_pages(tmp_path, ["01"], PATHS, TABLE)
     assert ways(tmp_path / f"{PATHS[0].stem}.html")[1] == [f"index.html#{PATHS[1].stem}"]
-    write_pages(tmp_path, ["02"])
+    write_pages(tmp_path, ["02"], PATHS, TABLE)
     assert ways(tmp_path / f"{PATHS[0].stem}.html")[1] == [f"{PATHS[1].stem}.html"]
 
 
@@ -166,7 +158,7 @@ def test_pages_are_light(whole):
 
 def test_a_heavy_page_tells_where_the_weight_lies():
     picture = f'<img src="data:image/png;base64,{"a" * 4_000_000}">'
-    widget = f'<script type="application/json" id="live">{"b" * 2_100_000}</script>'
+    widget = f'<script type="application/json">{"b" * 2_100_000}</script>'
     assert book.too_heavy(picture) == book.too_heavy(widget) == ""
     told = book.too_heavy(picture + widget)
     assert told == "6.1 MB, more than 6: pictures 4.0, widgets 2.1"

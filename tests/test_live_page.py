@@ -61,7 +61,7 @@ def executed(tmp_path_factory):
     changed = (
         "second = Counter(name='second')\nsecond.count = 30\nsecond.steps = bytes([0, 2])\nsecond"
     )
-    cells = [nbformat.v4.new_markdown_cell("# Widgets\n\n## Counters")]
+    cells = [nbformat.v4.new_markdown_cell("# Live\n\n## Text\n\n## Text")]
     sources = [COUNTER, changed, "first", BROKEN, SLIDER]
     cells += [nbformat.v4.new_code_cell(source) for source in sources]
     path = tmp_path_factory.mktemp("widgets") / "05_widgets.ipynb"

@@ -14,6 +14,7 @@ import tomllib
 from itertools import pairwise
 from pathlib import Path
 
+import book
 import controls
 import evidence
 import nbformat
@@ -275,6 +276,20 @@ def test_make_run_writes_pages_and_gifs(elsewhere, capsys):
     assert "42" in (elsewhere / "build" / "05_new.html").read_text(encoding="utf-8")
     assert (elsewhere / "build" / "05_new_1.gif").read_bytes() == b"GIF89a"
     assert 'src="data:image/gif;base64,' in (elsewhere / "build" / "05_new.html").read_text()
+
+
+def test_make_run_binds_a_book_and_tells_which_page_is_too_heavy(elsewhere, monkeypatch, capsys):
+    write_notebook(elsewhere / "notebooks", "print(6 * 7)")
+    write_notebook(elsewhere / "notebooks", "1", name="06_later")
+    monkeypatch.setattr(sys, "argv", ["run_notebooks.py", "05"])
+    monkeypatch.setattr(book, "LIMIT", 1000)
+    assert run_notebooks.main() == 0
+    assert "build/05_new.html IS TOO HEAVY, 0.0 MB, more than 0" in capsys.readouterr().out
+    index = (elsewhere / "build" / "index.html").read_text(encoding="utf-8")
+    assert 'href="05_new.html"' in index
+    assert 'href="06_later.html"' not in index
+    page = (elsewhere / "build" / "05_new.html").read_text(encoding="utf-8")
+    assert 'href="index.html#06_later"' in page
 
 
 def test_a_live_widget_leaves_its_picture_behind():

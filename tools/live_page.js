@@ -1,7 +1,8 @@
 // Wakes the widgets of a page that has no kernel. Each was run by Python when the page was made; its
 // state lies in the page, and its module gets a model that answers as JupyterLab's would.
 (() => {
-  const { texts, models } = JSON.parse(document.getElementById("live").textContent);
+  const stored = document.querySelector('script[type="application/json"]').textContent;
+  const { texts, models } = JSON.parse(stored);
   const binary = (value) => value instanceof DataView;
   const same = (a, b) =>
     a === b || (!binary(a) && !binary(b) && JSON.stringify(a) === JSON.stringify(b));

@@ -17,6 +17,7 @@ from PIL import Image, UnidentifiedImageError
 
 HERE = Path(__file__).parent
 PICTURES = ["image/gif", "image/png"]
+SIZE = 18  # of the letters in the formulas, before they are scaled to the text
 
 
 class PageRenderer(IPythonRenderer):
@@ -35,7 +36,7 @@ class PageRenderer(IPythonRenderer):
     def heading(self, text: str, level: int, **attributes: object) -> str:
         words = html.unescape(re.sub("<.*?>", "", text)).lower()
         anchor = re.sub(r"\W+", "-", words).strip("-") or "section"
-        taken = {anchor for _, anchor, _ in self.headings}
+        taken = {"text", *(anchor for _, anchor, _ in self.headings)}  # page.html.j2 has the first
         while anchor in taken:
             anchor += "-again"
         self.headings.append((level, anchor, Markup(text)))
@@ -58,12 +59,17 @@ def chapter_link(stem: str, text: str, attributes: str = "") -> str:
 
 
 def svg_formula(latex: str, inline: bool) -> str:
-    formula = ziamath.Latex(latex.strip(), size=17, inline=inline, color="currentColor")
+    """A formula as SVG, in the colour and (by units of em) in the size of the text around it."""
+    formula = ziamath.Latex(latex.strip(), size=SIZE, inline=inline, color="currentColor")
     attributes = (
         f'role="img" aria-label="{html.escape(latex.strip())}" '
-        f'style="vertical-align:{formula.getyofst():.2f}px" '
+        f'style="vertical-align:{formula.getyofst() / SIZE:.4f}em" '
     )
-    return formula.svg().replace("<svg ", f"<svg {attributes}", 1)
+    start, rest = formula.svg().split(">", 1)
+    start = re.sub(
+        r'(width|height)="([\d.]+)"', lambda m: f'{m[1]}="{float(m[2]) / SIZE:.4f}em"', start
+    )
+    return f"{start}>{rest}".replace("<svg ", f"<svg {attributes}", 1)
 
 
 def draw_letters_once(page: str) -> str:

@@ -4,9 +4,22 @@ import warnings
 from contextlib import contextmanager
 from types import SimpleNamespace
 
+import book
+import nbformat
 import pytest
+import run_notebooks
 
 from .live_pages import BROWSER, NAMES, OPTIONS
+
+
+def write_pages(folder, names, paths, table):
+    """Pages of the notebooks as committed; bound after each one, as `make run` does."""
+    folder.mkdir(exist_ok=True)
+    for path in run_notebooks.notebooks_named(names):
+        notebook = nbformat.read(path, as_version=4)
+        text = book.page(notebook, path, paths)
+        (folder / f"{path.stem}.html").write_text(text, encoding="utf-8")
+        book.bind(folder, paths, table)
 
 
 def skip_loudly_without_a_browser():
