@@ -180,6 +180,9 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 "t * test_images[right]": "t * test_images[left]",
                 "(neg_elbo - typical_cost).abs()": "neg_elbo",
                 "train_scores.kl > noise_kl": "train_scores.kl < noise_kl",
+                'caught_by["all, 5-NN"], caught_by["all, mix"]': (
+                    'caught_by["all, mix"], caught_by["all, mix"]'
+                ),
                 # a wrong sign: what is dense counts as unusual
                 "return -torch.as_tensor(self.mixture.score": (
                     "return torch.as_tensor(self.mixture.score"
