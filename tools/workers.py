@@ -4,7 +4,7 @@ import os
 
 import psutil
 
-BYTES_EACH = 2.5 * 2**30  # what a notebook needs at its peak
+BYTES_EACH = 3.2 * 2**30  # what a notebook needs at its peak
 
 
 def n_cores() -> int:
