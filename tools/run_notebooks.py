@@ -67,16 +67,22 @@ def execute_and_report(path: Path, messages: Queue) -> tuple[nbformat.NotebookNo
     return execute(path, lambda n: messages.put((path.stem, n)))
 
 
+def drop_empty(notebook: nbformat.NotebookNode) -> None:
+    """Drop outputs without data: a progress bar that is done leaves one."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if output.get("data", True)]
+
+
 def strip(notebook: nbformat.NotebookNode) -> None:
     """Drop what differs from run to run or is empty, and so tells a reader nothing."""
+    drop_empty(notebook)
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-        if cell.cell_type == "code":  # a progress bar that is done leaves an output without data
-            cell.outputs = [output for output in cell.outputs if output.get("data", True)]
         for output in cell.get("outputs", []):  # a stored widget is dead: its picture stays
             output.get("data", {}).pop(VIEW, None)
 
@@ -126,6 +132,7 @@ def finish(path: Path, notebook: nbformat.NotebookNode, in_place: bool) -> str:
     Returns what is wrong with the page, or an empty string.
     """
     paths = notebooks_named([])
+    drop_empty(notebook)
     page = book.page(notebook, path, paths)  # before the widgets' states are dropped
     strip(notebook)
     (BUILD / f"{path.stem}.html").write_text(page, encoding="utf-8")
