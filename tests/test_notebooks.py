@@ -253,7 +253,7 @@ def test_ctrl_c_ends_everything_and_keeps_what_is_done(tmp_path):
 
 @pytest.mark.parametrize(
     ("cores", "gib_free", "workers", "threads"),
-    [(2, 20, 2, 1), (8, 6, 2, 4), (4, 1, 1, 4), (1, 20, 1, 1)],
+    [(2, 20, 2, 1), (8, 7, 2, 4), (4, 1, 1, 4), (1, 20, 1, 1)],
 )
 def test_the_cores_are_shared_out(monkeypatch, cores, gib_free, workers, threads):
     memory = type("Memory", (), {"available": gib_free * 2**30})
