@@ -47,7 +47,7 @@ def test_your_own_images(photos, tmp_path, capsys):
     assert re.search(r"alarms: \d+%", capsys.readouterr().out)
     scores = [names["detector"].score(x) for x in (photos, names["unusual"])]
     is_unusual = torch.cat([torch.full((len(s),), float(i)) for i, s in enumerate(scores)])
-    assert roc_auc_score(is_unusual, torch.cat(scores)) > 0.8
+    assert roc_auc_score(is_unusual, torch.cat(scores)) > 0.9  # seeds 0 to 9: 0.94 to 0.96
 
 
 def test_the_first_block_trains_and_samples(monkeypatch, mnist):
