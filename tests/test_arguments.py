@@ -44,6 +44,7 @@ GOOD = {
     "tile_images": {"images": IMAGES, "columns": 3},
     "plot_images": {"rows": {"a": IMAGES}},
     "plot_codes": {"codes": {"a": CODES}, "labels": LABELS},
+    "plot_density": {"panels": {"a": (GRID[:, 0] ** 2, GRID)}},
     "plot_image_grid": {"panels": {"a": (IMAGES[:1].repeat(9, 1, 1, 1), GRID)}},
     "plot_curves": {"curves": {"a": [1, 2]}, "xlabel": "x", "ylabel": "y"},
     "plot_history": {"histories": {"a": HISTORY}},
