@@ -409,28 +409,34 @@ def verdict(name, function, capsys):
     return out
 
 
-def judged_alike(name, functions, capsys):
+def all_accepted(name, functions, capsys):
+    """Right answers, four or more."""
+    assert len(functions) >= 4
     for function in functions:
         out = verdict(name, function, capsys)
         assert out.startswith("correct: "), out
 
 
-@pytest.mark.parametrize("name", RIGHT)
-def test_other_right_ways_pass(name, capsys):
-    assert len(RIGHT[name]) >= 4
-    judged_alike(name, RIGHT[name], capsys)
-
-
-@pytest.mark.parametrize("name", WRONG)
-def test_wrong_answers_do_not(name, capsys):
-    assert len(WRONG[name]) >= 8
+def all_refused(name, functions, capsys):
+    """Wrong answers, eight or more, by what is wrong with them."""
+    assert len(functions) >= 8
     passed = []
-    for what, function in WRONG[name].items():
+    for what, function in functions.items():
         torch.manual_seed(0)
         out = verdict(name, function, capsys)
         if not out.startswith(("not right: ", "your function raised ")):
             passed.append(what)
     assert not passed
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_other_right_ways_pass(name, capsys):
+    all_accepted(name, RIGHT[name], capsys)
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_wrong_answers_do_not(name, capsys):
+    all_refused(name, WRONG[name], capsys)
 
 
 def told_apart(name, capsys):

@@ -3,15 +3,15 @@
 import base64
 import statistics
 import time
-import warnings
 from io import BytesIO
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 import torch
+from browser import live_pages
 from browser.lab import running_lab
-from browser.live_pages import BROWSER, NAMES, OPTIONS, exporting, page_of
+from browser.live_pages import exporting, page_of
 from scipy.stats import norm
 
 import vae_helpers as vh
@@ -50,18 +50,8 @@ def judge(digits):
 
 @pytest.fixture(scope="module")
 def chromium():
-    if BROWSER is None:
-        message = f"NO BROWSER: the widgets were not tried; install one of {', '.join(NAMES)}"
-        with warnings.catch_warnings():
-            warnings.simplefilter("default")
-            warnings.warn(message, stacklevel=1)  # stands in pytest's summary
-        pytest.skip(message)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=OPTIONS)
+    with live_pages.chromium() as browser:
         yield browser
-        browser.close()
 
 
 class Tab:
@@ -112,18 +102,26 @@ class Tab:
         )
 
     def place(self, selector, x, y, nth=0):
-        target = self.page.locator(selector).nth(nth)
-        target.scroll_into_view_if_needed()
-        box = target.bounding_box()
-        return box["x"] + x * box["width"], box["y"] + y * box["height"]
+        return place(self.page.locator(selector).nth(nth), x, y)
 
     def drag(self, selector, *path, nth=0):
-        mouse = self.page.mouse
-        mouse.move(*self.place(selector, *path[0], nth=nth))
-        mouse.down()
-        for x, y in path[1:]:
-            mouse.move(*self.place(selector, x, y, nth=nth), steps=4)
-        mouse.up()
+        drag(self.page.locator(selector).nth(nth), *path)
+
+
+def place(target, x, y):
+    """A place on the screen, by its shares of an element's width and height."""
+    target.scroll_into_view_if_needed()
+    box = target.bounding_box()
+    return box["x"] + x * box["width"], box["y"] + y * box["height"]
+
+
+def drag(target, *path, steps=4):
+    mouse = target.page.mouse
+    mouse.move(*place(target, *path[0]))
+    mouse.down()
+    for x, y in path[1:]:
+        mouse.move(*place(target, x, y), steps=steps)
+    mouse.up()
 
 
 # ---------------------------------------------------------------- the Python side
@@ -798,23 +796,13 @@ def _use_jupyterlab(page, url):
     run(1)
     page.locator(".vae-live").nth(1).wait_for(timeout=60_000)
     top, field = page.locator(".vl-top"), page.locator(".vl-field").nth(1)
-    top.scroll_into_view_if_needed()
-    box = top.bounding_box()
-    page.mouse.move(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 0.25 * box["height"], steps=6)
-    page.mouse.up()
+    drag(top, (0.5, 0.5), (0.75, 0.25), steps=6)
     for key in ("ArrowRight", "ArrowRight", "a", "ArrowLeft", "ArrowLeft", "b"):
         page.keyboard.press(key)  # none of them is taken by JupyterLab
     assert page.locator(".jp-Notebook .jp-Cell").count() == 4
     page.get_by_role("button", name="Erase").nth(1).click()
     page.get_by_label("Centre and scale").nth(1).uncheck()
-    field.scroll_into_view_if_needed()
-    box = field.bounding_box()
-    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.2 * box["height"])
-    page.mouse.down()
-    page.mouse.move(box["x"] + 0.7 * box["width"], box["y"] + 0.2 * box["height"], steps=6)
-    page.mouse.up()
+    drag(field, (0.3, 0.2), (0.7, 0.2), steps=6)
     time.sleep(0.5)  # what the widgets report is on its way, at most 80 ms apart
     run(2)
     output = page.locator(".jp-OutputArea-output pre", has_text="point")

@@ -8,7 +8,8 @@ import nbformat
 import pages
 import pytest
 import run_notebooks
-from browser.book_pages import chromium, opened
+from browser.book_pages import opened
+from browser.live_pages import chromium
 
 COUNTER = '''
 import base64, io

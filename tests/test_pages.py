@@ -9,17 +9,14 @@ import nbformat
 import pages
 import pytest
 import run_notebooks
-from browser.book_pages import chromium, opened, skip_loudly_without_a_browser, write_pages
-from browser.live_pages import BROWSER
+from browser.book_pages import opened, write_pages
+from browser.live_pages import BROWSER, OPTIONS, chromium, skip_loudly_without_a_browser
 
 PATHS = run_notebooks.notebooks_named([])
 FILES = ["index.html", *(f"{path.stem}.html" for path in PATHS)]
-OPTIONS = [
+ALONE = [  # for a browser that no one steers
+    *OPTIONS,
     "--headless=new",
-    "--no-sandbox",  # refused for root without it; the page is our own
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
     "--no-first-run",
     "--enable-logging=stderr",
     "--proxy-server=127.0.0.1:9",  # nobody listens there: the network is cut
@@ -53,7 +50,7 @@ def open_page(page, folder):
     """What the browser found on the page, and what it said on its console."""
     file = folder / "page.html"
     file.write_text(page.replace("</body>", REPORT + "</body>"), encoding="utf-8")
-    options = [*OPTIONS, f"--user-data-dir={folder / 'profile'}"]
+    options = [*ALONE, f"--user-data-dir={folder / 'profile'}"]
     done = subprocess.run(
         [BROWSER, *options, file.as_uri()],
         capture_output=True,

@@ -1,15 +1,11 @@
 """A page of the book in a browser, opened from the disk with the network cut."""
 
-import warnings
 from contextlib import contextmanager
 from types import SimpleNamespace
 
 import book
 import nbformat
-import pytest
 import run_notebooks
-
-from .live_pages import BROWSER, NAMES, OPTIONS
 
 
 def write_pages(folder, names, paths, table):
@@ -20,26 +16,6 @@ def write_pages(folder, names, paths, table):
         text = book.page(notebook, path, paths)
         (folder / f"{path.stem}.html").write_text(text, encoding="utf-8")
         book.bind(folder, paths, table)
-
-
-def skip_loudly_without_a_browser():
-    if BROWSER is None:
-        message = f"NO BROWSER: the pages were not opened; install one of {', '.join(NAMES)}"
-        with warnings.catch_warnings():
-            warnings.simplefilter("default")
-            warnings.warn(message, stacklevel=1)  # stands in pytest's summary
-        pytest.skip(message)
-
-
-@contextmanager
-def chromium():
-    skip_loudly_without_a_browser()
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=OPTIONS)
-        yield browser
-        browser.close()
 
 
 @contextmanager

@@ -3,6 +3,10 @@
 import base64
 import json
 import shutil
+import warnings
+from contextlib import contextmanager
+
+import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome", "msedge")
 BROWSER = next(filter(None, map(shutil.which, NAMES)), None)
@@ -12,6 +16,27 @@ OPTIONS = [
     "--disable-background-networking",
     "--disable-component-update",
 ]
+
+
+def skip_loudly_without_a_browser():
+    if BROWSER is None:
+        message = f"NO BROWSER: nothing was tried in one; install one of {', '.join(NAMES)}"
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")
+            warnings.warn(message, stacklevel=1)  # stands in pytest's summary
+        pytest.skip(message)
+
+
+@contextmanager
+def chromium():
+    skip_loudly_without_a_browser()
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=OPTIONS)
+        yield browser
+        browser.close()
+
 
 # What stands in for a kernel: the state, and a list of what the widget reported.
 SHIM = """
