@@ -98,15 +98,38 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
         "slips": (
             "",
             {
+                # a sign, a normalization, and a control that is none
+                "(eps.square() + logvar + math": "(eps.square() - logvar + math",
+                "- math.log(len(mu))": "- math.log(2 * len(mu))",
+                "matching = torch.randn_like(mu) *": "matching = 1.5 * torch.randn_like(mu) *",
+                # grids: probabilities, order, range
                 "hist / len(draws)": "hist / len(draws) * 1.02",
                 "grid = torch.cartesian_prod(top_first, coordinates).flip(1)": (
                     "grid = vh.uniform_grid(20)"
                 ),
-                "ones = uci_images[uci_labels == 1]": "ones = uci_images[uci_labels == 7]",
-                'for name, extra in (("copies", copies),': (
-                    'for name, extra in (("copies", copies[:0]),'
-                ),
+                "vh.uniform_grid(n), 0.5 / n": "vh.uniform_grid(n, -1.5, 1.5), 5 / n",
+                # the density: drawn too wide, and mixed up with another
+                "density.sample(n)[0]).float()": "density.sample(n)[0]).float() * 1.6",
+                "by_one = densities[1]": "by_one = densities[50]",
+                # zeros: too few epochs, other sizes, keys mixed up
                 "conv = vh.ConvVAE(latent_dim=2)": "conv = vh.ConvVAE(latent_dim=3)",
+                "EPOCHS_ZEROS = 2 if vh.SMOKE else 50": "EPOCHS_ZEROS = 5",
+                "EPOCHS_ZEROS_SHORT = 2 if vh.SMOKE else 4": "EPOCHS_ZEROS_SHORT = 1",
+                '"Gaussian, 2": train_zeros(latent_dim=2': '"Gaussian, 2": train_zeros(latent_dim=8',
+                '"Gaussian, 8": train_zeros(latent_dim=8': '"Gaussian, 8": train_zeros(latent_dim=1',
+                'zeros_results[f"PCA {n}"]': 'zeros_results[f"PCA {10 - n}"]',
+                # small digits: another digit, coins, copies
+                "ones = uci_images[uci_labels == 1]": "ones = uci_images[uci_labels == 7]",
+                "in_steps(small_vae.sample(1000))": "torch.bernoulli(small_vae.sample(1000))",
+                "spread_of(rebuild(small_vae, ones))": "spread_of(ones)",
+                # remedies that are none
+                'classify(images, labels, "balanced")': "classify(images, labels)",
+                "plain / common": "plain",
+                '"copies": rare[again % len(rare)],': '"copies": rare[:0],',
+                "vae, poor_vae = pool_vae(seed)": "poor_vae, vae = pool_vae(seed)",
+                "spread_labels(images, labels, pool) / common": "1 - plain",
+                "spread_labels(images, labels, none_in_pool) / common": "plain",
+                "pictures = half_a,": "pictures = sampled,",
             },
         ),
     },

@@ -123,6 +123,56 @@ CONTROLS: dict[str, list[Controlled]] = {
             "diversity['hidden only']",
         ),
     ],
+    "03_latent_grid": [
+        Controlled(
+            "the codes as a whole are off the prior by a fraction of a nat",
+            "codes that match by construction",
+            "a bound from below by a mixture; one Gaussian",
+            "mismatch > 1.5 * control_mismatch",
+        ),
+        Controlled(
+            "midpoints of equal shares tell how often each digit is generated",
+            "50,000 samples",
+            "400 random points; an even grid, plain and weighted; 0.05 to 0.95",
+            "sum(midpoints) < sum(no_rim)",
+        ),
+        Controlled(
+            "a mixture fitted to the codes repairs the shares of the digits",
+            "real digits; reconstructions",
+            "the prior; one Gaussian",
+            "off_all['mixture of 50'] < off_all['reconstructions']",
+        ),
+        Controlled(
+            "early stopping stops, and a fixed number of epochs does as well",
+            "validation images of its own",
+            "one-cycle, six epochs, on all training images",
+            "short[0] < zeros_loss",
+        ),
+        Controlled(
+            "nats under two likelihoods don't compare",
+            "the same network, epochs and squared error",
+            "probabilistic PCA with 2 and with 8 components",
+            "abs(gauss[1] - short[1])",
+        ),
+        Controlled(
+            "synthetic 1s vary less than real ones, mostly by decoding to a mean",
+            "reconstructions of the real 1s",
+            "-",
+            "spread < rebuilt_spread < real_spread",
+        ),
+        Controlled(
+            "synthetic 1s lean towards the training images",
+            "random halves; the training images themselves as copies",
+            "a Gaussian in four principal components",
+            "lean > 2 * standard_error",
+        ),
+        Controlled(
+            "images made from a few don't help a rare class; a pool that holds the class does",
+            "nothing; copies; a pool without the class; all labels",
+            "a moved threshold; label spreading, self-training, neighbours in the same pool",
+            "pool_against['label spreading']",
+        ),
+    ],
     "04_interpolation_and_anomalies": [
         Controlled(
             "with 20 dimensions, fewer walks pass a third digit than with 2",
