@@ -150,7 +150,12 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 ),
                 "test_score[:5000], test_score[5000:]": "test_score[::2], test_score[1::2]",
                 # the digit was there after all
-                "small_vae(pool[pool_labels != digit])": "control",
+                "left_out_scores(small_vae(others), others)": (
+                    "left_out_scores(small_vae(some), some)"
+                ),
+                # short codes that aren't, and a middle that was not rescaled
+                'decode(vae, paths["line"][0] / ratio)': 'decode(vae, paths["line"][5] / ratio)',
+                'paths["line"][5] * ratio': 'paths["line"][5]',
             },
         ),
         "other slips": (
@@ -167,11 +172,14 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                     "return torch.as_tensor(self.mixture.score"
                 ),
                 # the best of neighbours are the farthest, and the control is trained
-                "topk(5, largest=False).values.mean(dim=1)\n": "topk(5).values.mean(dim=1)\n",
+                "less_a.topk(5, largest=False)": "less_a.topk(5)",
                 "vae_features(images, untrained)": "vae_features(images)",
                 'scores["pixels"]["digits"].median()': 'scores["pixels"]["digits"].median() + 9',
                 "within_digits=True": "within_digits=False",
-                '("-ELBO", "all, 5-NN")]': '("all, 5-NN", "-ELBO")]',
+                # every column of the later kinds is the detector's
+                "dict(zip(later, catches(name, later)))": (
+                    'dict(zip(later, catches("all, 5-NN", later)))'
+                ),
             },
         ),
     },
