@@ -168,9 +168,7 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                     'caught_by["all, mix"], caught_by["all, mix"]'
                 ),
                 # a wrong sign: what is dense counts as unusual
-                "return -torch.as_tensor(self.mixture.score": (
-                    "return torch.as_tensor(self.mixture.score"
-                ),
+                "return -torch.as_tensor(density)": "return torch.as_tensor(density)",
                 # the best of neighbours are the farthest, and the control is trained
                 "less_a.topk(5, largest=False)": "less_a.topk(5)",
                 "vae_features(images, untrained)": "vae_features(images)",

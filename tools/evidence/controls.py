@@ -146,7 +146,7 @@ CONTROLS: dict[str, list[Controlled]] = {
             "an arc's pictures are no better",
             "the decoded ends; real digits; the line rescaled to the arc's norm",
             "the line between the same ends, pair by pair",
-            "gains['arc, half-way', 'line, half-way'][1].mean() > 0",
+            "prefers_line > 0",
         ),
         Controlled(
             "short codes as such do little harm",
