@@ -153,9 +153,8 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 "left_out_scores(small_vae(others), others)": (
                     "left_out_scores(small_vae(some), some)"
                 ),
-                # short codes that aren't, and a middle that was not rescaled
+                # short codes that aren't
                 'decode(vae, paths["line"][0] / ratio)': 'decode(vae, paths["line"][5] / ratio)',
-                'paths["line"][5] * ratio': 'paths["line"][5]',
             },
         ),
         "other slips": (

@@ -144,7 +144,7 @@ CONTROLS: dict[str, list[Controlled]] = {
         ),
         Controlled(
             "an arc's pictures are no better",
-            "the decoded ends; real digits; the line rescaled to the arc's norm",
+            "the decoded ends; real digits; shortened codes",
             "the line between the same ends, pair by pair",
             "prefers_line > 0",
         ),
@@ -185,9 +185,9 @@ CONTROLS: dict[str, list[Controlled]] = {
             "fooled < 0.3",
         ),
         Controlled(
-            "the detector catches more mirrored digits and letters than rivals",
+            "of mirrored digits and letters the detector catches what rivals do, or a few more",
             "the same features of an untrained VAE",
-            "for each kind, the best of six scores without a VAE, blurred pixels among them",
+            "for each kind, the best of six scores without a VAE, its own recipe on blurred pixels too",
             "lead > 0.02",
         ),
         Controlled(
