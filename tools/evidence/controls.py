@@ -187,7 +187,7 @@ CONTROLS: dict[str, list[Controlled]] = {
         Controlled(
             "of mirrored digits and letters the detector catches what rivals do, or a few more",
             "the same features of an untrained VAE",
-            "for each kind, the best of six scores without a VAE, its own recipe on blurred pixels too",
+            "for each kind, the best of six without a VAE, its own recipe on blurred pixels too",
             "lead > 0.02",
         ),
         Controlled(
