@@ -238,7 +238,7 @@ CONTROLS: dict[str, list[Controlled]] = {
             "of mirrored digits and letters the detector catches what rivals do, or a few more",
             "the same features of an untrained VAE",
             "for each kind, the best of six without a VAE, its own recipe on blurred pixels too",
-            "lead > 0.02",
+            "lead > 0",
         ),
         Controlled(
             "five neighbours catch more than a mixture of ten",
