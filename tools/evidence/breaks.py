@@ -131,14 +131,14 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 # remedies that are none
                 'classify(images, labels, "balanced")': "classify(images, labels)",
                 "plain / common": "plain",
-                '"copies": rare[again % len(rare)],': '"copies": rare[:0],',
+                '"copies": copies,': '"copies": rare[:0],',
                 "vae, poor_vae = pool_vae(seed)": "poor_vae, vae = pool_vae(seed)",
                 "spread_labels(images, labels, given) / common": (
                     "spread_labels(images, labels, given) if len(given) < 629 else 1 - plain"
                 ),
                 '("spreading, no pool", pool[:0])': '("spreading, no pool", none_in_pool)',
-                '"PCA on the pool": around_by_pca(rare, pool, n_new, seed)': (
-                    '"PCA on the pool": drawn_around(poor_vae, rare, n_new)'
+                '"PCA on the pool": around_by_pca(copies, pool, seed)': (
+                    '"PCA on the pool": drawn_around(poor_vae, copies)'
                 ),
                 "pictures = half_a,": "pictures = sampled,",
             },
@@ -203,7 +203,7 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 # a wrong sign: what is dense counts as unusual
                 "return -torch.as_tensor(density)": "return torch.as_tensor(density)",
                 # the best of neighbours are the farthest, and the control is trained
-                "less_a.topk(5, largest=False)": "less_a.topk(5)",
+                "self.known).topk(5, largest=False)": "self.known).topk(5)",
                 "vae_features(images, untrained)": "vae_features(images)",
                 'scores["pixels"]["digits"].median()': 'scores["pixels"]["digits"].median() + 9',
                 "within_digits=True": "within_digits=False",

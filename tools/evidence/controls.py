@@ -143,7 +143,7 @@ CONTROLS: dict[str, list[Controlled]] = {
             "off_all['mixture of 50'] < off_all['reconstructions']",
         ),
         Controlled(
-            "early stopping stops, and a fixed number of epochs does as well",
+            "early stopping stops, and a few epochs come close",
             "validation images of its own",
             "one-cycle, four epochs, on all training images",
             "short[0] < zeros_loss",
