@@ -55,6 +55,7 @@ mutants: $(READY)  ## do the unit tests notice small changes of the package? at 
 evidence: $(READY)  ## every claim over ten seeds, and broken on purpose (hours; goes on where it stopped)
 	$(BIN)/python tools/evidence/evidence.py
 	$(BIN)/python tools/evidence/fair_comparison.py
+	$(BIN)/python tools/evidence/recipes.py
 
 oldest:  ## unit tests with the oldest versions that pyproject.toml admits, in build/oldest
 	$(PYTHON) -m venv --clear build/oldest

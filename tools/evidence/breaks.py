@@ -61,8 +61,8 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 "score = f * z[:, 0]": "score = f * z[:, 0] / dims",
                 "with_baseline = (f - f.mean())": "with_baseline = (z[:, 0] - 2).square()",
                 "part.requires_grad_(not freeze_encoder)": "part.requires_grad_(True)",
-                "importance_weighted_nll(vae, test_images[:1000], k)": (
-                    "importance_weighted_nll(vae, test_images[:1000], 1000 // k)"
+                "importance_weighted_nll(vae, test_images[:500], k)": (
+                    "importance_weighted_nll(vae, test_images[:500], 1000 // k)"
                 ),
                 "return log_p_x + log_p_z - log_q_z": "return log_p_x - log_p_z - log_q_z",
                 "log_w = my_log_weights(vae, image, 1000)": (
