@@ -32,15 +32,21 @@ CONTROLS: dict[str, list[Controlled]] = {
         ),
         Controlled(
             "one Gaussian doesn't fit the codes, a mixture of 50 does",
-            "other real codes; a Gaussian cloud; a disc without a hole",
+            "other real codes; a Gaussian cloud; a disc without a hole; a ring",
             "mixtures of 10 and of 50",
             "astray['mixture of 50']",
         ),
         Controlled(
             "a density fitted afterwards generates; N(0, I) does not",
-            "real digits; copies; codes evenly in a box",
+            "real digits; copies; codes evenly in a box; random points",
             "one Gaussian fitted to the same codes; PCA with the same mixture",
-            "frechet[best] < rivals[32][2] / 3",
+            "frechet[best] < rival[2] / 2",
+        ),
+        Controlled(
+            "a Fréchet distance of principal components is blind to what else is wrong",
+            "real digits",
+            "densities over the same components, without a network",
+            "unclamped[(50, 50)] < frechet[best]",
         ),
         Controlled(
             "which code size generates best depends on the measure",
