@@ -21,7 +21,7 @@ def _logistics() -> list[tuple[Tensor, Tensor, Tensor]]:
     return [*cases, (100 * mu, 7 * log_scale, u), (mu[:, :2], log_scale[:, 1:], ends)]
 
 
-def _logistic(mu: Tensor, log_scale: Tensor, u: Tensor) -> Tensor:
+def _z(mu: Tensor, log_scale: Tensor, u: Tensor) -> Tensor:
     return mu + log_scale.exp() * torch.logit(u)
 
 
@@ -34,18 +34,18 @@ def _mistakes() -> list[Mistake]:
 
     return [
         (
-            lambda m, s, u: _logistic(m, s / 2, u),
+            lambda m, s, u: _z(m, s / 2, u),
             "the half belongs to a log-variance; log_scale is log(s) already: exp(log_scale)",
         ),
         (
             lambda m, s, u: m + s * torch.logit(u),
             "log_scale is a logarithm: the scale is exp(log_scale)",
         ),
-        (lambda m, s, u: _logistic(m, 0 * s, u), "where is the scale?"),
-        (lambda m, s, u: _logistic(m, -s, u), "a large log_scale must give much noise: multiply by s"),
-        (lambda m, s, u: _logistic(m, 2 * s, u), "once by the scale, not by its square"),
+        (lambda m, s, u: _z(m, 0 * s, u), "where is the scale?"),
+        (lambda m, s, u: _z(m, -s, u), "a large log_scale must give much noise: multiply by s"),
+        (lambda m, s, u: _z(m, 2 * s, u), "once by the scale, not by its square"),
         (
-            lambda m, s, u: _logistic(m, s, 1 - u),
+            lambda m, s, u: _z(m, s, 1 - u),
             "the same distribution, as the logistic is symmetric; but its inverse CDF rises with "
             "u: log(u) - log(1 - u), and this falls",
         ),
@@ -61,8 +61,8 @@ def _mistakes() -> list[Mistake]:
         (instead(torch.sigmoid), "sigmoid is in F itself; solve F(z) = u for z, with its inverse"),
         (lambda m, s, u: ((u - m) / s.exp()).sigmoid(), "that is F(u); its inverse is wanted"),
         (lambda m, s, u: (m + torch.logit(u)) * s.exp(), "scale the noise only, not mu"),
-        (lambda m, s, u: _logistic(0 * m, s, u), "where is mu?"),
-        (lambda m, s, u: _logistic(-m, s, u), "mu is added, not subtracted"),
+        (lambda m, s, u: _z(0 * m, s, u), "where is mu?"),
+        (lambda m, s, u: _z(-m, s, u), "mu is added, not subtracted"),
         (lambda m, s, u: torch.logit(u) / s.exp() + m / s.exp(), "multiply by s, don't divide"),
         (lambda m, s, u: (torch.logit(u) - m) / s.exp(), "solve for z: times s, then plus mu"),
         (lambda m, s, u: m + s.exp(), "where is u?"),
@@ -79,11 +79,11 @@ def _mistakes() -> list[Mistake]:
         ),
         (instead(lambda u: torch.logit(u) / math.log(2)), "natural logarithms: log, not log2"),
         (instead(lambda u: torch.logit(u) / math.log(10)), "natural logarithms: log, not log10"),
-        (lambda m, s, u: _logistic(m, s, u).mean(0), "one z for each image, not their mean"),
-        (lambda m, s, u: _logistic(m.mean(0), s, u), "each image has a mu of its own, in its row"),
-        (lambda m, s, u: _logistic(m, s.mean(0), u), "each image has a scale of its own, in its row"),
-        (lambda m, s, u: _logistic(m, s, u[:1]), "each image has noise of its own, in its row of u"),
-        (lambda m, s, u: _logistic(m, s.exp(), u), "exp once: exp(log_scale) is the scale"),
+        (lambda m, s, u: _z(m, s, u).mean(0), "one z for each image, not their mean"),
+        (lambda m, s, u: _z(m.mean(0), s, u), "each image has a mu of its own, in its row"),
+        (lambda m, s, u: _z(m, s.mean(0), u), "each image has a scale of its own, in its row"),
+        (lambda m, s, u: _z(m, s, u[:1]), "each image has noise of its own, in its row of u"),
+        (lambda m, s, u: _z(m, s.exp(), u), "exp once: exp(log_scale) is the scale"),
     ]  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def reparameterize_logistic(function: Callable[[Tensor, Tensor, Tensor], Tensor]
         )  # fmt: skip
 
     examine(
-        function, _logistic, _logistics(), _mistakes(),
+        function, _z, _logistics(), _mistakes(),
         "any noise will do whose CDF can be inverted; the Gaussian is only the usual choice.",
         otherwise=at_the_ends,
         gradients=(0, 1),
