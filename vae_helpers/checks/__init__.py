@@ -4,9 +4,10 @@ Each check tries the function on several inputs. It prints "not solved yet", wha
 hint, the error that the function raised, or "correct" and why the exercise matters.
 """
 
-from .anomalies import conformal_p_values, direction_apart
 from .autoencoder import components_needed, denoising_loss, nearest_code_distance, pca_by_svd
+from .conformal import conformal_p_values
 from .curves import average_precision, early_stopping
+from .directions import direction_apart
 from .experiments import beta_trade_off
 from .kl import kl_by_hand
 from .latent_grid import posterior_ellipse, prior_mass

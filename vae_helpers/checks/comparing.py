@@ -9,7 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .words import describe
+from .words import describe, shown
+
+REORDERED = (
+    "the numbers are right, but in another order; sorting loses which of them belongs to which, "
+    "unless you undo it at the end"
+)
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -50,7 +55,7 @@ def difference(found: Any, expected: Any, rtol: float = 1e-4) -> str:
         return f"return a single number, not a {type(found).__name__}"
     if math.isclose(number, expected, rel_tol=rtol, abs_tol=1e-6):
         return ""
-    return f"got {number:.6g}, expected {expected:.6g}"
+    return f"got {shown(number)}, expected {shown(expected)}"
 
 
 def _differing_tuple(found: Any, expected: tuple[float, ...], rtol: float) -> str:
@@ -86,9 +91,12 @@ def first_difference(found: Tensor, expected: Tensor, rtol: float) -> str:
     if not off.any():
         return ""
     place = tuple(off.nonzero()[0].tolist())
-    text = f"at index {list(place)} you have {a[place]:.6g}, expected {b[place]:.6g}"
+    text = f"at index {list(place)} you have {shown(a[place].item())}, expected "
+    text += shown(b[place].item())
     if torch.allclose(a, -b):
         return f"{text}: the sign is the wrong way round"
+    if a.dim() == 1 and torch.allclose(a.sort().values, b.sort().values, rtol, atol):
+        return f"{text}: {REORDERED}"
     return f"{text} ({int(off.sum())} of {off.numel()} numbers differ)"
 
 
