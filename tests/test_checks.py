@@ -250,6 +250,11 @@ WRONG = {
         "kept a dimension": lambda p, c: torch.cdist(p, c).amin(1, keepdim=True),
         "leaves out codes at a distance of 0": lambda p, c: (
             d := torch.cdist(p, c)).masked_fill(d < 1e-6, torch.inf).amin(1),
+        "to the first hundred codes": lambda p, c: torch.cdist(p, c[:100]).amin(1),
+        "a thousand at most": lambda p, c: torch.cdist(p, c).amin(1).clamp(max=1000),
+        "a million at most": lambda p, c: torch.cdist(p, c).amin(1).clamp(max=1e6),
+        "a small number in the root": lambda p, c: (
+            (p[:, None] - c).square().sum(2) + 1e-8).sqrt().amin(1),
         "nearest by another distance": lambda p, c: (
             p - c[torch.cdist(p, c, p=1).argmin(1)]).norm(dim=1),
     },
@@ -261,6 +266,8 @@ WRONG = {
         "mean not added back": lambda x, k: pca(x, k) - x.mean(0),
         "one component too many": lambda x, k: pca(x, k + 1),
         "ignores k": lambda x, k: pca(x, 2),
+        "a hundred at most": lambda x, k: pca(x, k).clamp(-100, 100),
+        "standardized": lambda x, k: pca((x - x.mean(0)) / x.std(0), k) * x.std(0) + x.mean(0),
         "columns of Vh": lambda x, k: x.mean(0) + (c := x - x.mean(0)) @ (
             v := torch.linalg.svd(c).Vh[:, :k]) @ v.T,
         "S forgotten": lambda x, k: x.mean(0) + (
@@ -269,6 +276,8 @@ WRONG = {
     },
     "components_needed": {
         "one less": lambda x, s: count_components(x, s) - 1,
+        "32 at most": lambda x, s: min(count_components(x, s), 32),
+        "too few for few images": lambda x, s: min(count_components(x, s), len(x) - 3),
         "one more": lambda x, s: count_components(x, s) + 1,
         "not squared": lambda x, s: int(
             ((v := torch.linalg.svdvals(x - x.mean(0))).cumsum(0) / v.sum() < s).sum()) + 1,
@@ -300,6 +309,7 @@ WRONG = {
         "a Python float": lambda m, x, e: vh.squared_error(m(x + e), x).sum().item(),
         "no square": lambda m, x, e: (m(x + e) - x).sum((1, 2, 3)),
         "noise of its own": lambda m, x, e: vh.squared_error(m(x + torch.randn_like(x)), x),
+        "pictures clamped": lambda m, x, e: vh.squared_error(m(x + e).clamp(0, 1), x),
         "clamped": lambda m, x, e: vh.squared_error(m((x + e).clamp(0, 1)), x),
         "a second sigmoid": lambda m, x, e: vh.squared_error(m(x + e).sigmoid(), x),
         "absolute values": lambda m, x, e: (m(x + e) - x).abs().sum((1, 2, 3)),
@@ -380,6 +390,10 @@ WRONG = {
         "logvar clamped": lambda m, s, t: kl_of_library(m, s.clamp(-4, 4), t),
         "sigma not divided": lambda m, s, t: kl_of_library(m, s, t) + 0.5 * (
             s.exp() * (1 - t**-2)).sum(1),
+        "never 0": lambda m, s, t: kl_of_library(m, s, t).clamp(min=1e-3),
+        "a small number in the logarithm": lambda m, s, t: kl_of_library(
+            m, (s.exp() + 1e-8).log(), t),
+        "logvar clamped further out": lambda m, s, t: kl_of_library(m, s.clamp(-10, 10), t),
         "mu lost": lambda m, s, t: kl_of_library(0 * m, s, t),
     },
     "gaussian_nll": {
@@ -424,6 +438,9 @@ WRONG = {
         "logvar clamped": lambda m, s, x: nll_of_library(m, s.clamp(-4, 4), x),
         "logvar clamped further out": lambda m, s, x: nll_of_library(m, s.clamp(-10, 10), x),
         "a small number added": lambda m, s, x: nll_of_library(m, (s.exp() + 1e-6).log(), x),
+        "never below 0": lambda m, s, x: nll_of_library(m, s, x).clamp(min=0),
+        "its absolute value": lambda m, s, x: nll_of_library(m, s, x).abs(),
+        "softplus": lambda m, s, x: nll_of_library(m, F.softplus(s).log(), x),
         "x for its mean": lambda m, s, x: nll_of_library(m.mean(0, keepdim=True), s, x),
         "for twelve pixels": lambda m, s, x: 12 * gaussian(m, s, x) / m[0].numel(),
         "the library's average, times pixels": lambda m, s, x: (
@@ -445,6 +462,10 @@ WRONG = {
         "product": lambda n, d, w: w * n * d,
         "a string": lambda n, d, w: f"{w * n / d}",
         "the weight for a beta of 1": lambda n, d, w: d / n,
+        "a hundred at most": lambda n, d, w: min(100.0, w * n / d),
+        "a millionth added": lambda n, d, w: w * n / d + 5e-7,
+        "far too large": lambda n, d, w: 10**999,
+        "rounded": lambda n, d, w: round(w * n / d, 2),
         "a tensor of two": lambda n, d, w: torch.tensor([w * n / d, 1]),
     },
     "beta_trade_off": {
@@ -603,6 +624,23 @@ def test_errors_of_pytorch_are_not_taken_for_the_stub(capsys):
     said = verdict("nearest_code_distance", half, capsys)
     assert "your function raised NotImplementedError" in said
     assert "not solved yet" not in said
+
+
+def test_gradients_are_looked_at_where_a_notebook_has_turned_them_off(capsys):
+    with torch.no_grad():
+        said = verdict("kl_by_hand", WRONG["kl_by_hand"]["no gradient"], capsys)
+        assert "no gradient flows back to m" in said
+        assert verdict("kl_by_hand", kl_of_library, capsys).startswith("correct")
+
+
+def test_any_error_in_the_trial_of_gradients_is_theirs(capsys):
+    def picky(m, s, t):
+        if m.requires_grad:
+            raise TypeError("plain numbers wanted")
+        return kl_of_library(m, s, t)
+
+    said = verdict("kl_by_hand", picky, capsys)
+    assert "the numbers are right, but for gradients your function raised TypeError" in said
 
 
 def test_collisions_give_no_hint(capsys):

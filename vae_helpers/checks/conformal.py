@@ -30,10 +30,11 @@ def conformal_p_values(function: Callable[[Tensor, Tensor], Tensor]) -> None:
     kinds = ((9, 5, 1.0), (30, 4, 50.0), (1, 3, 1.0), (6, 6, 1e-3), (200, 1, 1.0), (1500, 70, 1.0))
     cases = [(k * normal(n, seed=n), 1.5 * k * normal(m, seed=m + 1)) for n, m, k in kinds]
     tied, inf = (3 * normal(40, seed=5)).round(), math.inf
+    ends = torch.tensor([inf, -inf, 1e30, -1e30])
     cases += [
         (tied, torch.tensor([3.0, -2.0, 0.0, 9.0, -12.0])),
-        (torch.cat([tied[:9], torch.tensor([inf, inf, -inf])]), torch.tensor([inf, 1.0, -inf])),
-        (tied, torch.tensor([inf, 2.0, -inf, inf])),
+        (torch.cat([tied[:9], ends, ends[:1]]), torch.tensor([inf, 1.0, -inf, 1e30, -1e30])),
+        (torch.cat([tied, ends[2:]]), torch.tensor([inf, 2.0, -inf, inf])),
         (cases[0][0].double() - 60, cases[0][1].double() - 60),
         (5 + 1e-9 * cases[1][0].double(), 5 + 1e-9 * cases[1][1].double()),
     ]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
 
 from .comparing import normal
@@ -10,10 +11,11 @@ from .engine import Mistake, examine
 
 
 def _posteriors() -> list[tuple[Tensor, Tensor]]:
-    """Means and log-variances: several images, one, double precision, and very wide and narrow."""
+    """Means and log-variances: several images, one, double precision, very wide, very narrow."""
     sizes = ((4, 3, 1), (1, 5, 1), (3, 3, 1), (5, 2, 7))
     drawn = [(normal(n, d, seed=n), k * normal(n, d, seed=n + 1)) for n, d, k in sizes]
-    return [*drawn, (drawn[2][0].double(), drawn[2][1].double())]
+    prior = torch.zeros(2, 3)  # with tau = 1 a KL of 0
+    return [*drawn, (drawn[2][0].double(), drawn[2][1].double()), (prior, prior)]
 
 
 def _kl(m: Tensor, s: Tensor, tau: float) -> Tensor:

@@ -99,6 +99,7 @@ def posterior_ellipse(function: Callable[[Tensor, Tensor, int], Tensor]) -> None
     kinds = ((0, 7, 1, 1), (3, 4, 1, 1), (5, 1, 9, 3), (8, 12, 50, 4))
     cases = [(a * normal(2, seed=k), b * normal(2, seed=k + 1), n) for k, n, a, b in kinds]
     cases.append((cases[0][0].double(), cases[0][1].double(), 9))
+    cases.append((cases[1][0].double(), 9 * cases[1][1].double(), 150))
     downwards = torch.tensor([1.0, -1.0])
     examine(
         function, truth, cases,

@@ -56,7 +56,8 @@ def _gaussian_pixels() -> list[tuple[Tensor, Tensor, Tensor]]:
     mean, logvar, x = cases[0]
     widths = torch.tensor([12.0, -12.0, 8.0]).view(3, 1, 1, 1) + logvar / 4
     double = (cases[1][0].double(), cases[1][1].double(), cases[1][2].double())
-    return [*cases, double, (x, 0 * x, x), (mean, widths, x)]
+    sure = torch.tensor([0.0, -6.0, -3.0]).view(3, 1, 1, 1) + 0 * x  # a density above 1
+    return [*cases, double, (x, sure, x), (mean, widths, x)]
 
 
 def gaussian_nll(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
@@ -124,8 +125,9 @@ def gaussian_nll(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
 
 def effective_beta(function: Callable[[int, int, float], float]) -> None:
     """`f(n_pixels, latent_dim, kl_weight)`: beta of mean-over-pixels + weight * mean-over-z."""
+    cases = [(784, 20, 1.0), (65, 3, 0.4), (4096, 7, 0.001), (12288, 2, 1.5), (16, 400, 1e-4)]
     examine(
-        function, lambda n, d, w: w * n / d, [(784, 20, 1.0), (65, 3, 0.4), (4096, 7, 0.001)],
+        function, lambda n, d, w: w * n / d, cases,
         [
             (
                 lambda n, d, w: d / n,
