@@ -233,7 +233,7 @@ OTHERS = {
     "wrong": notebook(cell(f"{SIGNATURE}    return mu - torch.exp(log_scale) * torch.logit(u)")),
     "error": notebook(cell(f"{SIGNATURE}    scale = log_scale.exponential\n    return mu * scale")),
     "in place": notebook(cell(f"{SIGNATURE}    return mu.add_(log_scale.exp() * torch.logit(u))")),
-    "no gradient": notebook(cell(f"{RIGHT}.detach()")),
+    "no gradient": notebook(cell(RIGHT.replace("mu +", "mu.detach() +"))),
     "renamed": notebook(cell(RIGHT.replace(NAME, "sample"), given="sample")),
     "renamed, not checked": notebook(RIGHT.replace(NAME, "sample"), BETA),
     "stub deleted": notebook(f"checks.{NAME}({NAME})"),
