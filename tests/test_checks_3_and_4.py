@@ -515,6 +515,8 @@ WRONG = {
             ((z := torch.randn(20000, 1, a.shape[1]).to(a)) > a) & (z < b)
         ).all(2).to(a.dtype).mean(0),
         "NaN for unbounded ones": lambda a, b: (cdf(b) - cdf(a) + 0 * (b - a)).prod(1),
+        "no factor below a millionth": lambda a, b: (cdf(b) - cdf(a)).clamp(min=1e-6).prod(1),
+        "a small number added": lambda a, b: boxes(a, b) + 1e-8,
         "the first hundred": lambda a, b: boxes(a, b)[:100],
         "clamped further out": lambda a, b: boxes(a.clamp(-5, 5), b.clamp(-5, 5)),
         "rounded": lambda a, b: (boxes(a, b) * 1000).round() / 1000,
@@ -541,6 +543,8 @@ WRONG = {
         "transposed": lambda m, s, n: ellipse(m, s, n).T,
         "one reading, then the other": lambda m, s, n: (
             ellipse_by_loops if n < 8 else ellipse_from_the_centre)(m, s, n),
+        "a small number added to sigma": lambda m, s, n: ellipse(
+            m, 2 * ((s / 2).exp() + 1e-6).log(), n),
         "twelve points at most": lambda m, s, n: ellipse(m, s, n)[:12],
         "logvar clamped further out": lambda m, s, n: ellipse(m, s.clamp(-10, 10), n),
         "steps of one degree": lambda m, s, n: m + 2 * (s / 2).exp() * torch.stack(
