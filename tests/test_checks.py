@@ -10,13 +10,26 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.special import logit
 from sklearn.decomposition import PCA
 from sklearn.neighbors import NearestNeighbors
 from test_student import PATHS, check_called, exercises
-from torch.distributions import AffineTransform, Bernoulli, Normal, kl_divergence
+from torch.distributions import (
+    AffineTransform,
+    Independent,
+    Laplace,
+    MultivariateNormal,
+    Normal,
+    SigmoidTransform,
+    TransformedDistribution,
+    Uniform,
+    kl_divergence,
+)
 
 import vae_helpers as vh
 from vae_helpers import checks
+
+LOG_2PI = math.log(2 * math.pi)
 
 
 def in_place(x, *_):
@@ -70,13 +83,20 @@ def kl_of_library(mu, logvar, tau):
     return kl_divergence(normals(mu, logvar), prior).sum(1)
 
 
-def nll_of_library(x_logits, x):
-    return F.binary_cross_entropy_with_logits(x_logits, x, reduction="none").flatten(1).sum(1)
+def logistic(mu, log_scale):
+    base = Uniform(torch.zeros_like(mu), torch.ones_like(mu))
+    steps = [SigmoidTransform().inv, AffineTransform(mu, log_scale.exp())]
+    return TransformedDistribution(base, steps)
 
 
-def nll_by_sigmoid(x_logits, x):
-    p = x_logits.sigmoid()
-    return -(x * p.log() + (1 - x) * (1 - p).log()).sum((1, 2, 3))
+def nll_of_library(x_mean, x_logvar, x):
+    return -normals(x_mean, x_logvar).log_prob(x).flatten(1).sum(1)
+
+
+def gaussian(x_mean, x_logvar, x, a=0.5, b=0.5, c=0.5):
+    """Square, log-variance and constant with weights of their own."""
+    square = (x - x_mean) ** 2 / x_logvar.exp()
+    return (a * square + b * x_logvar + c * LOG_2PI).sum((1, 2, 3))
 
 
 def trade_off(make_model, train, test, betas, **options):
@@ -169,11 +189,16 @@ RIGHT = {
         lambda m, x, e: torch.stack([(a - b).square().sum() for a, b in zip(m(x + e), x)]),
         lambda m, x, e: (d := (m(x + e) - x).flatten(1).double()).mul(d).sum(1),
     ],
-    "reparameterize": [lambda m, s, e: torch.addcmul(m, (s / 2).exp(), e),
-                       lambda m, s, e: m + s.exp().sqrt() * e,
-                       lambda m, s, e: AffineTransform(m, (s / 2).exp())(e),
-                       lambda m, s, e: torch.stack([
-                           a + torch.exp(b.double() / 2) * c for a, b, c in zip(m, s, e)])],
+    "reparameterize_logistic": [
+        lambda m, s, u: m + s.exp() * torch.logit(u),
+        lambda m, s, u: m - s.exp() * torch.log(1 / u - 1),
+        lambda m, s, u: logistic(m, s).icdf(u),
+        lambda m, s, u: torch.stack([
+            a + b.double().exp() * (c.log() - torch.log1p(-c)) for a, b, c in zip(m, s, u)]),
+        lambda m, s, u: torch.addcmul(m, s.exp(), torch.as_tensor(logit(u.numpy(force=True)))),
+        lambda m, s, u: m + 2 * s.exp() * torch.atanh(2 * u.double() - 1),
+        lambda m, s, u: m + (s + u.log()).exp() * (u.log() - (1 - u).log()) / u,
+    ],
     "kl_by_hand": [
         kl_of_library,
         lambda m, s, t: torch.stack([
@@ -182,11 +207,24 @@ RIGHT = {
         lambda m, s, t: -(0.5 * (1 + s - m**2 / t**2 - s.exp() / t**2) - math.log(t)).sum(-1),
         lambda m, s, t: kl_of_library(m.double(), s.double(), t),
     ],
-    "bernoulli_nll": [
+    "gaussian_nll": [
         nll_of_library,
-        lambda a, x: -(F.logsigmoid(a) * x + F.logsigmoid(-a) * (1 - x)).flatten(1).sum(1),
-        lambda a, x: -Bernoulli(logits=a).log_prob(x).sum((1, 2, 3)),
-        lambda a, x: torch.stack([(F.softplus(b) - y * b).sum() for b, y in zip(a.double(), x)]),
+        lambda m, s, x: F.gaussian_nll_loss(
+            m, x, s.exp(), full=True, reduction="none").sum((1, 2, 3)),
+        lambda m, s, x: torch.stack([
+            sum((c - a) ** 2 / b.exp() / 2 + b / 2 + math.log(2 * math.pi) / 2
+                for a, b, c in zip(*(image.flatten() for image in row)))
+            for row in zip(m, s, x)]),
+        lambda m, s, x: -Independent(normals(m, s), 3).log_prob(x).double(),
+        lambda m, s, x: -MultivariateNormal(
+            m.flatten(1), scale_tril=torch.diag_embed((s.flatten(1) / 2).exp())
+        ).log_prob(x.flatten(1)),
+        lambda m, s, x: 0.5 * (
+            ((x - m) / (s / 2).exp()).flatten(1).norm(dim=1) ** 2 + s.sum((1, 2, 3))
+            + m[0].numel() * math.log(2 * math.pi)),
+        lambda m, s, x: -(torch.exp(-(x - m).double() ** 2 / s.exp() / 2) / (
+            2 * math.pi * s.exp()).sqrt()).log().sum((-1, -2, -3)) if s.abs().max() < 1 else
+        nll_of_library(m, s, x),
     ],
     "effective_beta": [lambda n, d, w: n * w / d, lambda n, d, w: torch.tensor(n) / d * w,
                        lambda n, d, w: np.float64(w) / (d / n),
@@ -212,6 +250,11 @@ WRONG = {
         "kept a dimension": lambda p, c: torch.cdist(p, c).amin(1, keepdim=True),
         "leaves out codes at a distance of 0": lambda p, c: (
             d := torch.cdist(p, c)).masked_fill(d < 1e-6, torch.inf).amin(1),
+        "to the first hundred codes": lambda p, c: torch.cdist(p, c[:100]).amin(1),
+        "a thousand at most": lambda p, c: torch.cdist(p, c).amin(1).clamp(max=1000),
+        "a million at most": lambda p, c: torch.cdist(p, c).amin(1).clamp(max=1e6),
+        "a small number in the root": lambda p, c: (
+            (p[:, None] - c).square().sum(2) + 1e-8).sqrt().amin(1),
         "nearest by another distance": lambda p, c: (
             p - c[torch.cdist(p, c, p=1).argmin(1)]).norm(dim=1),
     },
@@ -223,6 +266,8 @@ WRONG = {
         "mean not added back": lambda x, k: pca(x, k) - x.mean(0),
         "one component too many": lambda x, k: pca(x, k + 1),
         "ignores k": lambda x, k: pca(x, 2),
+        "a hundred at most": lambda x, k: pca(x, k).clamp(-100, 100),
+        "standardized": lambda x, k: pca((x - x.mean(0)) / x.std(0), k) * x.std(0) + x.mean(0),
         "columns of Vh": lambda x, k: x.mean(0) + (c := x - x.mean(0)) @ (
             v := torch.linalg.svd(c).Vh[:, :k]) @ v.T,
         "S forgotten": lambda x, k: x.mean(0) + (
@@ -231,6 +276,8 @@ WRONG = {
     },
     "components_needed": {
         "one less": lambda x, s: count_components(x, s) - 1,
+        "32 at most": lambda x, s: min(count_components(x, s), 32),
+        "too few for few images": lambda x, s: min(count_components(x, s), len(x) - 3),
         "one more": lambda x, s: count_components(x, s) + 1,
         "not squared": lambda x, s: int(
             ((v := torch.linalg.svdvals(x - x.mean(0))).cumsum(0) / v.sum() < s).sum()) + 1,
@@ -262,6 +309,7 @@ WRONG = {
         "a Python float": lambda m, x, e: vh.squared_error(m(x + e), x).sum().item(),
         "no square": lambda m, x, e: (m(x + e) - x).sum((1, 2, 3)),
         "noise of its own": lambda m, x, e: vh.squared_error(m(x + torch.randn_like(x)), x),
+        "pictures clamped": lambda m, x, e: vh.squared_error(m(x + e).clamp(0, 1), x),
         "clamped": lambda m, x, e: vh.squared_error(m((x + e).clamp(0, 1)), x),
         "a second sigmoid": lambda m, x, e: vh.squared_error(m(x + e).sigmoid(), x),
         "absolute values": lambda m, x, e: (m(x + e) - x).abs().sum((1, 2, 3)),
@@ -272,25 +320,46 @@ WRONG = {
         "model in no_grad": lambda m, x, e: vh.squared_error(torch.no_grad()(m)(x + e), x),
         "flat images": lambda m, x, e: vh.squared_error(m((x + e).flatten(1)).view_as(x), x),
     },
-    "reparameterize": {
-        "variance for sigma": lambda m, s, e: m + s.exp() * e,
-        "logvar for sigma": lambda m, s, e: m + s * e,
-        "eps of its own": lambda m, s, e: m + (s / 2).exp() * torch.randn_like(e),
-        "sigma forgotten": lambda m, s, e: m + e,
-        "minus in the exponent": lambda m, s, e: m + (-s / 2).exp() * e,
-        "half outside": lambda m, s, e: m + 0.5 * s.exp() * e,
-        "minus": lambda m, s, e: m - (s / 2).exp() * e,
-        "no eps": lambda m, s, e: m + (s / 2).exp(),
-        "root of logvar": lambda m, s, e: m + s.abs().sqrt() * e,
-        "right for logvar 0 only": lambda m, s, e: m + e * (1 + s),
-        "one eps for the batch": lambda m, s, e: m + (s / 2).exp() * e[:1],
-        "sigma cut off": lambda m, s, e: m + (s / 2).exp().detach() * e,
-        "mu cut off": lambda m, s, e: m.detach() + (s / 2).exp() * e,
-        "sigma by NumPy": lambda m, s, e: m + torch.as_tensor(
-            np.exp(0.5 * s.detach().numpy())) * e,
-        "logvar clamped": lambda m, s, e: m + (s.clamp(-4, 4) / 2).exp() * e,
-        "cut off from gradients": lambda m, s, e: torch.tensor((m + (s / 2).exp() * e).tolist()),
-        "in place": lambda m, s, e: m.add_((s / 2).exp() * e),
+    "reparameterize_logistic": {
+        "habit from logvar": lambda m, s, u: m + (s / 2).exp() * torch.logit(u),
+        "not exponentiated": lambda m, s, u: m + s * torch.logit(u),
+        "sign": lambda m, s, u: m + s.exp() * ((1 - u).log() - u.log()),
+        "uniform": lambda m, s, u: m + s.exp() * u,
+        "uniform around 0": lambda m, s, u: m + s.exp() * (u - 0.5),
+        "normal": lambda m, s, u: m + s.exp() * torch.special.ndtri(u),
+        "no scale": lambda m, s, u: m + torch.logit(u),
+        "mu scaled": lambda m, s, u: (m + torch.logit(u)) * s.exp(),
+        "no mu": lambda m, s, u: s.exp() * torch.logit(u),
+        "divided by the scale": lambda m, s, u: m + torch.logit(u) / s.exp(),
+        "the CDF": lambda m, s, u: ((u - m) / s.exp()).sigmoid(),
+        "sigmoid for its inverse": lambda m, s, u: m + s.exp() * u.sigmoid(),
+        "one logarithm": lambda m, s, u: m + s.exp() * u.log(),
+        "an exponential": lambda m, s, u: m - s.exp() * (1 - u).log(),
+        "logarithms added": lambda m, s, u: m + s.exp() * (u.log() + (1 - u).log()),
+        "odds": lambda m, s, u: m + s.exp() * u / (1 - u),
+        "Gumbel": lambda m, s, u: m - s.exp() * (-u.log()).log(),
+        "Laplace": lambda m, s, u: Laplace(m, s.exp()).icdf(u),
+        "of variance 1": lambda m, s, u: m + s.exp() * torch.logit(u) * 3**0.5 / math.pi,
+        "of two logarithms": lambda m, s, u: m + s.exp() * (torch.log2(u) - torch.log2(1 - u)),
+        "u of its own": lambda m, s, u: m + s.exp() * torch.logit(torch.rand_like(u)),
+        "one u for the batch": lambda m, s, u: m + s.exp() * torch.logit(u[:1]),
+        "mean over the batch": lambda m, s, u: (m + s.exp() * torch.logit(u)).mean(0),
+        "mean mu": lambda m, s, u: m.mean(0) + s.exp() * torch.logit(u),
+        "one scale for the batch": lambda m, s, u: m + s.mean(0).exp() * torch.logit(u),
+        "u clipped": lambda m, s, u: m + s.exp() * torch.logit(u, eps=1e-3),
+        "u clipped further out": lambda m, s, u: m + s.exp() * torch.logit(u, eps=1e-5),
+        "a small number added": lambda m, s, u: m + s.exp() * (
+            (u + 1e-6).log() - (1 - u + 1e-6).log()),
+        "log_scale clamped": lambda m, s, u: m + s.clamp(-5, 5).exp() * torch.logit(u),
+        "softplus": lambda m, s, u: m + F.softplus(s) * torch.logit(u),
+        "scale cut off": lambda m, s, u: m + s.exp().detach() * torch.logit(u),
+        "mu cut off": lambda m, s, u: m.detach() + s.exp() * torch.logit(u),
+        "scale by NumPy": lambda m, s, u: m + torch.as_tensor(
+            np.exp(s.numpy(force=True))) * torch.logit(u),
+        "cut off from gradients": lambda m, s, u: torch.tensor(
+            (m + s.exp() * torch.logit(u)).tolist()),
+        "in place": lambda m, s, u: m.add_(s.exp() * torch.logit(u)),
+        "sorted": lambda m, s, u: m + s.exp() * torch.logit(u.sort(0).values),
     },
     "kl_by_hand": {
         "sign": lambda m, s, t: -kl_of_library(m, s, t),
@@ -321,37 +390,65 @@ WRONG = {
         "logvar clamped": lambda m, s, t: kl_of_library(m, s.clamp(-4, 4), t),
         "sigma not divided": lambda m, s, t: kl_of_library(m, s, t) + 0.5 * (
             s.exp() * (1 - t**-2)).sum(1),
+        "never 0": lambda m, s, t: kl_of_library(m, s, t).clamp(min=1e-3),
+        "a small number in the logarithm": lambda m, s, t: kl_of_library(
+            m, (s.exp() + 1e-8).log(), t),
+        "logvar clamped further out": lambda m, s, t: kl_of_library(m, s.clamp(-10, 10), t),
         "mu lost": lambda m, s, t: kl_of_library(0 * m, s, t),
     },
-    "bernoulli_nll": {
-        "sign": lambda a, x: -nll_of_library(a, x),
-        "mean over pixels": lambda a, x: nll_of_library(a, x) / a[0].numel(),
-        "mean over all": lambda a, x: F.binary_cross_entropy_with_logits(a, x),
-        "sum over all": lambda a, x: nll_of_library(a, x).sum(),
-        "sigmoid twice": lambda a, x: nll_of_library(a.sigmoid(), x),
-        "breaks down for large logits": nll_by_sigmoid,
-        "log of 1 + exp": lambda a, x: ((1 + a.exp()).log() - x * a).sum((1, 2, 3)),
-        "safe for half of them": lambda a, x: (
-            -(x * a.sigmoid().log()) + (1 - x) * F.softplus(a)).sum((1, 2, 3)),
-        "clipped probability": lambda a, x: nll_by_sigmoid(
-            torch.logit(a.sigmoid().clamp(1e-6, 1 - 1e-6)), x),
-        "loss of the library on probabilities": lambda a, x: F.binary_cross_entropy(
-            a.sigmoid(), x, reduction="none").sum((1, 2, 3)),
-        "plus x a": lambda a, x: (F.softplus(a) + x * a).sum((1, 2, 3)),
-        "clipped": lambda a, x: nll_of_library(a.clamp(-10, 10), x),
-        "white pixels only": lambda a, x: -(x * F.logsigmoid(a)).flatten(1).sum(1),
-        "over rows only": lambda a, x: F.binary_cross_entropy_with_logits(
-            a, x, reduction="none").sum(1),
-        "swapped": lambda a, x: nll_of_library(-a, x),
-        "gradient not a number": lambda a, x: (
-            torch.where(a > 20, a, torch.log1p(a.exp())) - x * a).flatten(1).sum(1),
-        "clipped further out": lambda a, x: nll_of_library(a.clamp(-300, 300), x),
-        "in double precision": lambda a, x: (
-            (1 + a.double().exp()).log() - x * a.double()).flatten(1).sum(1).float(),
-        "for images of 16 pixels": lambda a, x: 16 * F.binary_cross_entropy_with_logits(
-            a, x, reduction="none").mean((1, 2, 3)),
-        "no x": lambda a, x: F.softplus(a).flatten(1).sum(1),
-        "bits": lambda a, x: nll_of_library(a, x) / math.log(2),
+    "gaussian_nll": {
+        "sign": lambda m, s, x: -nll_of_library(m, s, x),
+        "mean over pixels": lambda m, s, x: nll_of_library(m, s, x) / m[0].numel(),
+        "mean over all": lambda m, s, x: F.gaussian_nll_loss(m, x, s.exp(), full=True),
+        "sum over all": lambda m, s, x: nll_of_library(m, s, x).sum(),
+        "a Python float": lambda m, s, x: nll_of_library(m, s, x).sum().item(),
+        "per pixel": lambda m, s, x: -normals(m, s).log_prob(x),
+        "over rows only": lambda m, s, x: -normals(m, s).log_prob(x).sum(1),
+        "no constant": lambda m, s, x: F.gaussian_nll_loss(
+            m, x, s.exp(), reduction="none").sum((1, 2, 3)),
+        "constant once an image": lambda m, s, x: gaussian(m, s, x, c=0) + LOG_2PI / 2,
+        "constant without its half": lambda m, s, x: gaussian(m, s, x, c=1),
+        "square without its half": lambda m, s, x: gaussian(m, s, x, a=1),
+        "logvar without its half": lambda m, s, x: gaussian(m, s, x, b=1),
+        "no halves": lambda m, s, x: gaussian(m, s, x, 1, 1, 1),
+        "no halves, no constant": lambda m, s, x: gaussian(m, s, x, 1, 1, 0),
+        "no logvar": lambda m, s, x: gaussian(m, s, x, b=0),
+        "minus logvar": lambda m, s, x: gaussian(m, s, x, b=-0.5),
+        "log sigma": lambda m, s, x: nll_of_library(m, 2 * s, x),
+        "standard deviation for variance": lambda m, s, x: nll_of_library(m, s / 2, x),
+        "logvar as sigma": lambda m, s, x: gaussian(m, 0 * s, (x - m) / s + m) + s.sum((1, 2, 3)),
+        "divided by sigma": lambda m, s, x: gaussian(
+            m, s, m + (x - m) * (s / 4).exp()),
+        "multiplied": lambda m, s, x: gaussian(m, s, m + (x - m) * s.exp()),
+        "logvar as variance": lambda m, s, x: (
+            ((x - m) ** 2 / s + s + LOG_2PI) / 2).sum((1, 2, 3)),
+        "Laplace": lambda m, s, x: 0.5 * ((x - m).abs() / (s / 2).exp() + s + LOG_2PI).sum(
+            (1, 2, 3)),
+        "width 1": lambda m, s, x: nll_of_library(m, 0 * s, x),
+        "one width an image": lambda m, s, x: nll_of_library(
+            m, s.mean((1, 2, 3), keepdim=True).expand_as(s), x),
+        "squared error": lambda m, s, x: vh.squared_error(m, x),
+        "half of it": lambda m, s, x: vh.squared_error(m, x) / 2,
+        "mean squared error": lambda m, s, x: ((m - x) ** 2).mean((1, 2, 3)),
+        "logvar summed twice": lambda m, s, x: (
+            (x - m) ** 2 / s.exp() / 2 + s.sum((1, 2, 3), keepdim=True) / 2 + LOG_2PI / 2
+        ).sum((1, 2, 3)),
+        "a sigmoid": lambda m, s, x: nll_of_library(m.sigmoid(), s, x),
+        "bits": lambda m, s, x: nll_of_library(m, s, x) / math.log(2),
+        "logvar clamped": lambda m, s, x: nll_of_library(m, s.clamp(-4, 4), x),
+        "logvar clamped further out": lambda m, s, x: nll_of_library(m, s.clamp(-10, 10), x),
+        "a small number added": lambda m, s, x: nll_of_library(m, (s.exp() + 1e-6).log(), x),
+        "never below 0": lambda m, s, x: nll_of_library(m, s, x).clamp(min=0),
+        "its absolute value": lambda m, s, x: nll_of_library(m, s, x).abs(),
+        "softplus": lambda m, s, x: nll_of_library(m, F.softplus(s).log(), x),
+        "x for its mean": lambda m, s, x: nll_of_library(m.mean(0, keepdim=True), s, x),
+        "for twelve pixels": lambda m, s, x: 12 * gaussian(m, s, x) / m[0].numel(),
+        "the library's average, times pixels": lambda m, s, x: (
+            F.gaussian_nll_loss(m, x, s.exp(), full=True) * m[0].numel()).repeat(len(m)),
+        "width cut off": lambda m, s, x: nll_of_library(m, s.detach(), x),
+        "mean cut off": lambda m, s, x: nll_of_library(m.detach(), s, x),
+        "no gradient": lambda m, s, x: nll_of_library(m, s, x).detach(),
+        "in place": lambda m, s, x: nll_of_library(m.sub_(x), s, 0 * x),
     },
     "effective_beta": {
         "upside down": lambda n, d, w: d / n / w,
@@ -365,6 +462,10 @@ WRONG = {
         "product": lambda n, d, w: w * n * d,
         "a string": lambda n, d, w: f"{w * n / d}",
         "the weight for a beta of 1": lambda n, d, w: d / n,
+        "a hundred at most": lambda n, d, w: min(100.0, w * n / d),
+        "a millionth added": lambda n, d, w: w * n / d + 5e-7,
+        "far too large": lambda n, d, w: 10**999,
+        "rounded": lambda n, d, w: round(w * n / d, 2),
         "a tensor of two": lambda n, d, w: torch.tensor([w * n / d, 1]),
     },
     "beta_trade_off": {
@@ -480,19 +581,23 @@ def test_hints_name_the_mistake(capsys):
     hints = {
         ("kl_by_hand", "no log tau"): "off by exactly log(tau) per dimension",
         ("kl_by_hand", "published without halves"): "N(0, 1/2)",
-        ("reparameterize", "variance for sigma"): "the variance",
-        ("bernoulli_nll", "breaks down for large logits"): "softplus",
+        ("reparameterize_logistic", "habit from logvar"): "log(s) already",
+        ("reparameterize_logistic", "sign"): "and this falls",
+        ("reparameterize_logistic", "uniform"): "u is uniform",
+        ("reparameterize_logistic", "u clipped further out"): "is u clipped",
+        ("gaussian_nll", "no constant"): "full=True",
+        ("gaussian_nll", "constant once an image"): "not once an image",
+        ("gaussian_nll", "log sigma"): "not log(sigma)",
         ("pca_by_svd", "columns of Vh"): "rows of Vh",
         ("kl_by_hand", "divided by tau"): "tau^2, not by tau",
-        ("bernoulli_nll", "clipped probability"): "Clipping hides it",
-        ("reparameterize", "eps of its own"): "you were given",
+        ("gaussian_nll", "logvar clamped further out"): "Right for ordinary widths",
+        ("gaussian_nll", "logvar summed twice"): "summed twice",
+        ("reparameterize_logistic", "u of its own"): "you were given",
         ("beta_trade_off", "loss, NLL and KL"): "three columns",
         ("beta_trade_off", "one model for all"): "make_model(): 1, values of beta: 3",
         ("kl_by_hand", "no gradient"): "no gradient flows back to m;",
-        ("reparameterize", "sigma cut off"): "no gradient flows back to s;",
+        ("reparameterize_logistic", "scale cut off"): "no gradient flows back to s;",
         ("denoising_loss", "model in no_grad"): "no gradient flows back to m;",
-        ("bernoulli_nll", "gradient not a number"): "the gradient with respect to a is not",
-        ("bernoulli_nll", "clipped further out"): "Right for ordinary logits",
         ("beta_trade_off", "trained on both"): "trained on test images",
         ("beta_trade_off", "in its own order"): "in the order of betas",
         ("beta_trade_off", "a warm start"): "from scratch",
@@ -519,6 +624,23 @@ def test_errors_of_pytorch_are_not_taken_for_the_stub(capsys):
     said = verdict("nearest_code_distance", half, capsys)
     assert "your function raised NotImplementedError" in said
     assert "not solved yet" not in said
+
+
+def test_gradients_are_looked_at_where_a_notebook_has_turned_them_off(capsys):
+    with torch.no_grad():
+        said = verdict("kl_by_hand", WRONG["kl_by_hand"]["no gradient"], capsys)
+        assert "no gradient flows back to m" in said
+        assert verdict("kl_by_hand", kl_of_library, capsys).startswith("correct")
+
+
+def test_any_error_in_the_trial_of_gradients_is_theirs(capsys):
+    def picky(m, s, t):
+        if m.requires_grad:
+            raise TypeError("plain numbers wanted")
+        return kl_of_library(m, s, t)
+
+    said = verdict("kl_by_hand", picky, capsys)
+    assert "the numbers are right, but for gradients your function raised TypeError" in said
 
 
 def test_collisions_give_no_hint(capsys):

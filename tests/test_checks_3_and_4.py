@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy.linalg import null_space
 from scipy.optimize import brentq
-from scipy.stats import norm
+from scipy.stats import norm, percentileofscore, rankdata
 from sklearn.cluster import KMeans
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 from sklearn.mixture import GaussianMixture
@@ -21,7 +22,8 @@ from test_student import PATHS, check_called, exercises
 from torch.distributions import Categorical, MixtureSameFamily, Normal
 
 import vae_helpers as vh
-from vae_helpers.checks.left_out import _setting
+from vae_helpers.checks.rivals import setting
+from vae_helpers.checks.words import describe
 from vae_helpers.early_stopping import EarlyStopping
 
 cdf, icdf = torch.special.ndtr, torch.special.ndtri
@@ -262,6 +264,13 @@ def in_turn(way, others):
     return way
 
 
+def in_rounds(way, others, rounds=20):
+    """Alternating projections."""
+    for _ in range(rounds):
+        way = in_turn(way, others)
+    return way
+
+
 def all_at_once(way, others):
     return way - sum((way @ o) / (o @ o) * o for o in others)
 
@@ -315,6 +324,32 @@ def gain_by_search(normal_a, anomalous_a, normal_b, anomalous_b):
     return [first.mean(), 1.96 * variance.sqrt()]
 
 
+def gain_by_midranks(normal_a, anomalous_a, normal_b, anomalous_b):
+    """The fast way to DeLong's numbers."""
+
+    def placements(normal, anomalous):
+        n, m = len(normal), len(anomalous)
+        ranks = rankdata(torch.cat([anomalous, normal]).numpy())
+        own = rankdata(anomalous.numpy()), rankdata(normal.numpy())
+        return (ranks[:m] - own[0]) / n, 1 - (ranks[m:] - own[1]) / m
+
+    a, b = placements(normal_a, anomalous_a), placements(normal_b, anomalous_b)
+    variance = sum(np.var(p - q, ddof=1) / len(p) for p, q in zip(a, b, strict=True))
+    return np.mean(a[0] - b[0]), 1.96 * np.sqrt(variance)
+
+
+def gain_with_ties(*scores, at=(0.5, 0.5)):
+    """Equal scores count so much, in the shares of anomalous and of normal images."""
+
+    def shares_of(normal, anomalous):
+        above, equal = anomalous[:, None] > normal, anomalous[:, None] == normal
+        return [(above + tie * equal.double()).mean(d) for tie, d in zip(at, (1, 0), strict=True)]
+
+    pairs = zip(shares_of(*scores[:2]), shares_of(*scores[2:]), strict=True)
+    rows = [a - b for a, b in pairs]
+    return rows[0].mean().item(), 1.96 * sum(r.var() / len(r) for r in rows).sqrt().item()
+
+
 def gain_by_bootstrap(*scores):
     n, m = len(scores[0]), len(scores[1])
     values = []
@@ -345,6 +380,23 @@ def density(model, train, test, n=30, seed=0):
     return -torch.from_numpy(GaussianMixture(n, random_state=seed).fit(own).score_samples(new))
 
 
+def noisy_codes(model, train, test):
+    """The same noise for the third image of any batch."""
+    (known, new), rng = codes(model, train, test), torch.Generator().manual_seed(0)
+    new = new + 0.3 * torch.randn(new.shape, generator=rng)
+    return torch.cdist(new, known).kthvalue(5, dim=1).values
+
+
+def in_blurred_pixels(model, train, test):
+    return in_pixels(*(F.avg_pool2d(x, 3, 1, 1) for x in (train, test))).double()
+
+
+def standardized(model, train, test):
+    """Any scale of the codes is divided out."""
+    known, new = (z.double() for z in codes(model, train, test))
+    return torch.cdist(new / known.std(0), known / known.std(0)).kthvalue(5, dim=1).values
+
+
 def in_pixels(train, test, k=1):
     return torch.cdist(test.flatten(1), train.flatten(1)).kthvalue(k, dim=1).values
 
@@ -367,7 +419,7 @@ def cluster_of_the_test_images(model, train, test):
 
 
 def by_place(model, train, test):
-    s = _setting()
+    s = setting()
     return neighbours(model, train, s.test)[: len(test)]
 
 
@@ -401,22 +453,40 @@ RIGHT = {
         quantiles_on_a_fine_grid,
         lambda p, m, s: quantiles(p, m, s).float(),
     ],
-    "conformal_p_values": [p_values, p_by_search, p_by_numpy, p_by_loops],
+    "conformal_p_values": [
+        p_values,
+        p_by_search,
+        p_by_numpy,
+        p_by_loops,
+        lambda c, s: (torch.cat([c.expand(len(s), -1), s[:, None]], 1) >= s[:, None]).double().mean(
+            1),
+        lambda c, s: 1 - torch.bucketize(s, c.sort().values) / (len(c) + 1),
+        lambda c, s: torch.tensor([
+            (len(c) - percentileofscore(c, v, "strict") / 100 * len(c) + 1) / (len(c) + 1)
+            for v in s.numpy()]),
+    ],
     "direction_apart": [
         apart_by_qr,
         apart_by_gram_schmidt,
         apart_by_least_squares,
         apart_by_numpy,
         lambda w, o: F.normalize(w - torch.linalg.pinv(o) @ (o @ w), dim=0),
+        lambda w, o: unit((u := torch.as_tensor(null_space(o.double().numpy()))) @ (
+            u.T @ w.double())),
+        lambda w, o: unit(w - torch.as_tensor(np.linalg.pinv(o.numpy()) @ (o.numpy() @ w.numpy()))),
+        lambda w, o: apart_by_qr(w.float(), o.float()),
+        lambda w, o: apart_by_gram_schmidt(w.double(), o.double()).float(),
         lambda w, o: unit((u := torch.linalg.svd(o.double()).Vh[len(o):]).T @ (u @ w.double())),
     ],
-    "auroc_difference": [gain, gain_by_covariances, gain_by_loops, gain_by_search],
+    "auroc_difference": [
+        gain, gain_by_covariances, gain_by_loops, gain_by_search, gain_by_midranks],
     "left_out_detector": [
         neighbours,
         by_library,
         density,
         lambda m, a, x: vh.AnomalyDetector(m).fit(a).score(x),
-        lambda m, a, x: in_pixels(*(F.avg_pool2d(i, 3, 1, 1) for i in (a, x))).double(),
+        in_blurred_pixels,
+        standardized,
     ],
 }  # fmt: skip
 
@@ -445,6 +515,8 @@ WRONG = {
             ((z := torch.randn(20000, 1, a.shape[1]).to(a)) > a) & (z < b)
         ).all(2).to(a.dtype).mean(0),
         "NaN for unbounded ones": lambda a, b: (cdf(b) - cdf(a) + 0 * (b - a)).prod(1),
+        "no factor below a millionth": lambda a, b: (cdf(b) - cdf(a)).clamp(min=1e-6).prod(1),
+        "a small number added": lambda a, b: boxes(a, b) + 1e-8,
         "the first hundred": lambda a, b: boxes(a, b)[:100],
         "clamped further out": lambda a, b: boxes(a.clamp(-5, 5), b.clamp(-5, 5)),
         "rounded": lambda a, b: (boxes(a, b) * 1000).round() / 1000,
@@ -471,6 +543,10 @@ WRONG = {
         "transposed": lambda m, s, n: ellipse(m, s, n).T,
         "one reading, then the other": lambda m, s, n: (
             ellipse_by_loops if n < 8 else ellipse_from_the_centre)(m, s, n),
+        "a small number added to sigma": lambda m, s, n: ellipse(
+            m, 2 * ((s / 2).exp() + 1e-6).log(), n),
+        "twelve points at most": lambda m, s, n: ellipse(m, s, n)[:12],
+        "logvar clamped further out": lambda m, s, n: ellipse(m, s.clamp(-10, 10), n),
         "steps of one degree": lambda m, s, n: m + 2 * (s / 2).exp() * torch.stack(
             [(a := torch.arange(n) * math.pi / 180).cos(), a.sin()], 1),
         "three points at least": lambda m, s, n: ellipse(m, s, max(n, 3)),
@@ -493,6 +569,8 @@ WRONG = {
             (p + 1, 1) if p + 1 < s else stop(v, p, s)),
         "lowest is a million at first": lambda v, p, s: (
             (len(v), s) if min(v) > 1e6 else stop(v, p, s)),
+        "lowest is 1e18 at first": lambda v, p, s: (
+            (len(v), s) if min(v) > 1e18 else stop(v, p, s)),
         "better by a millionth": lambda v, p, s: stop([round(x, 6) for x in v], p, s),
         "one epoch too soon": lambda v, p, s: stop(v, max(p - 1, 1), s),
         "one epoch too late": lambda v, p, s: stop(v, p + 1, s),
@@ -530,6 +608,7 @@ WRONG = {
                 torch.linspace(0, 1, 101).double())).double()),
         "at half": lambda r, s: (r & (s > 0.5)).sum() / max(1, (s > 0.5).sum()),
         "precision of the first k": lambda r, s: r[s.topk(int(r.sum())).indices].double().mean(),
+        "never below a tenth": lambda r, s: max(0.1, average_precision_score(r, s)),
         "rounded scores": lambda r, s: precision_by_loops(r, (s * 10).round()),
         "recall not divided": lambda r, s: average_precision_score(r, s) * r.sum(),
         "best precision further down": lambda r, s: (lambda p, q: -np.sum(
@@ -594,6 +673,20 @@ WRONG = {
         "alarms": lambda c, s: p_values(c, s) <= 0.01,
         "NumPy": lambda c, s: p_values(c, s).numpy(),
         "in single precision": lambda c, s: p_values(c.float(), s.float()),
+        "infinite calibration scores dropped": lambda c, s: p_values(c[c.isfinite()], s),
+        "all that is infinite dropped": lambda c, s: torch.where(
+            s.isfinite(), p_values(c[c.isfinite()], s), 1 / (len(c) + 1)),
+        "0 for infinite scores": lambda c, s: torch.where(s == torch.inf, 0.0, p_values(c, s)),
+        "NaN for infinite scores": lambda c, s: p_values(c, s) + 0 * s,
+        "infinite is a million": lambda c, s: p_values(
+            *(v.nan_to_num(posinf=1e6, neginf=-1e6) for v in (c, s))),
+        "ties once": lambda c, s: p_values(c.unique(), s) * (len(c.unique()) + 1) / (len(c) + 1),
+        "sorted downwards": lambda c, s: p_values(c, s.sort(descending=True).values),
+        "sorted in the end": lambda c, s: p_values(c, s).sort().values,
+        "order not undone": lambda c, s: p_values(c, s.sort().values)[s.argsort()],
+        "never below a hundredth": lambda c, s: p_values(c, s).clamp(min=0.01),
+        "nearly equal": lambda c, s: torch.tensor([
+            (((c > v) | torch.isclose(c, v)).sum() + 1) / (len(c) + 1) for v in s]),
         "sorts the calibration in place": lambda c, s: p_by_search(c.copy_(c.sort().values), s),
     },
     "direction_apart": {
@@ -603,6 +696,13 @@ WRONG = {
         "all at once": lambda w, o: unit(all_at_once(w, o)),
         "one after another": lambda w, o: unit(in_turn(w, o)),
         "one after another, twice": lambda w, o: unit(in_turn(in_turn(w, o), o)),
+        "one after another, 20 times": lambda w, o: unit(in_rounds(w, o)),
+        "one after another, 2000 times": lambda w, o: unit(in_rounds(w, o, 2000)),
+        "one after another, not divided": in_turn,
+        "small singular values dropped": lambda w, o: unit(
+            w - torch.linalg.pinv(o, rtol=0.05) @ (o @ w)),
+        "a tiny number in the norm": lambda w, o: (
+            v := w - torch.linalg.pinv(o) @ (o @ w)) / (v.norm() + 1e-8),
         "unit others forgotten": lambda w, o: unit(w - o.T @ (o @ w)),
         "first only": lambda w, o: apart_by_qr(w, o[:1]),
         "first two only": lambda w, o: apart_by_qr(w, o[:2]),
@@ -652,6 +752,16 @@ WRONG = {
         "never below 0": lambda *c: (abs(gain(*c)[0]), gain(*c)[1]),
         "the difference alone": lambda *c: gain(*c)[0],
         "the ends": lambda *c: ((g := gain(*c))[0] - g[1], g[0] + g[1]),
+        "a floor": lambda *c: (gain(*c)[0], max(gain(*c)[1], 1e-3)),
+        "a low floor": lambda *c: (gain(*c)[0], max(gain(*c)[1], 1e-5)),
+        "a small number added": lambda *c: (gain(*c)[0], gain(*c)[1] + 1e-6 * 2),
+        "a small number in the root": lambda *c: (
+            gain(*c)[0], 1.96 * math.hypot(gain(*c)[1] / 1.96, 1e-6)),
+        "NaN for no variance": lambda *c: (gain(*c)[0], gain(*c)[1] or math.nan),
+        "ties as the wrong order": lambda *c: gain_with_ties(*c, at=(0, 0)),
+        "ties as the right order": lambda *c: gain_with_ties(*c, at=(1, 1)),
+        "ties half for the anomalous": lambda *c: gain_with_ties(*c, at=(0.5, 0)),
+        "ties half for the normal": lambda *c: gain_with_ties(*c, at=(0, 0.5)),
         "a tensor": lambda *c: torch.tensor(gain(*c)),
         "strings": lambda *c: tuple(map(str, gain(*c))),
         "in single precision": lambda *c: gain(*(v.float() for v in c)),
@@ -687,6 +797,7 @@ WRONG = {
             s := neighbours(*args)).clamp(max=s.quantile(0.99)),
         "ranks": lambda *args: neighbours(*args).argsort().argsort().double(),
         "by place": by_place,
+        "noise with a seed": noisy_codes,
         "trained on the test images": after_training_on_test,
         "for many images only": lambda *args: neighbours(*args).squeeze(),
         "a list": lambda *args: neighbours(*args).tolist(),
@@ -738,17 +849,48 @@ def test_hints_name_the_mistake(capsys):
         ("conformal_p_values", "higher only"): "just as high counts",
         ("direction_apart", "one after another"): "brings back some",
         ("direction_apart", "all at once"): "subtracted twice",
-        ("direction_apart", "not of length 1"): "tried with w of shape (5,)",
+        ("direction_apart", "not of length 1"): "of length 1.52, and 1 is wanted",
+        ("direction_apart", "by its largest"): "tried with w of shape (5,)",
+        ("direction_apart", "one after another, not divided"): "divide by its norm at the end",
+        ("direction_apart", "one after another, 20 times"): "however often, leaves a rest",
+        ("conformal_p_values", "infinite calibration scores dropped"): "Right for finite scores",
+        ("conformal_p_values", "ties half"): "count in full",
+        ("conformal_p_values", "ties once"): "each of them",
+        ("conformal_p_values", "sorted"): "in which the scores came",
+        ("conformal_p_values", "sorted downwards"): "in which the scores came",
+        ("conformal_p_values", "order not undone"): "in another order",
+        ("auroc_difference", "a floor"): "no floor, and no small number added",
+        ("auroc_difference", "ties as the wrong order"): "not as the wrong order",
+        ("auroc_difference", "ties as the right order"): "not as the right order",
+        ("auroc_difference", "ties half for the anomalous"): "in both kinds of shares",
         ("auroc_difference", "unpaired"): "image by image",
         ("auroc_difference", "divided by n"): "n - 1",
         ("left_out_detector", "all codes"): "nearest codes",
         ("left_out_detector", "nearest in pixels"): "without any model, get 0.897",
         ("left_out_detector", "trained on the test images"): "in place",
         ("left_out_detector", "ranks"): "other test images",
+        ("left_out_detector", "noise with a seed"): "A seed won't do",
+        ("left_out_detector", "noise in the code"): "when they come again",
+        ("left_out_detector", "clusters without a seed"): "give a seed",
     }
     for (name, what), words in hints.items():
         torch.manual_seed(0)
         assert words in verdict(name, WRONG[name][what], capsys), what
+
+
+def test_who_does_without_the_model_is_told_so(capsys):
+    said = verdict("left_out_detector", in_blurred_pixels, capsys)
+    assert "without the model: your scores stay the same when its weights change" in said
+    assert "Blurred pixels alone get 0.9" in said
+    for function in (neighbours, standardized, density):
+        assert "your scores stay the same" not in verdict("left_out_detector", function, capsys)
+
+
+def test_messages_name_no_negative_zero(capsys):
+    said = verdict("conformal_p_values", lambda c, s: -0.0 * s, capsys)
+    assert "you have 0, expected" in said
+    assert describe(["c"], (torch.tensor([-4.0, -3, -2, -1, -0.0]),)).endswith("from -4 to 0")
+    assert describe(["c"], (torch.tensor([-0.0, 1e-6]),)) == "c = [0, 1e-06]"
 
 
 def test_every_check_is_tested_and_has_an_exercise():

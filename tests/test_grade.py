@@ -43,10 +43,11 @@ ROOT = Path(__file__).parents[1]
 PROJECTS = project_notebooks()
 SECONDS = 5  # plenty for a formula; the challenges get as many as a teacher gives them
 IMPORTS = "import math\n\nimport torch\n\nimport vae_helpers as vh\nfrom vae_helpers import checks"
-SIGNATURE = "def reparameterize(mu, logvar, eps):\n"
-RIGHT = f"{SIGNATURE}    return mu + torch.exp(0.5 * logvar) * eps"
-WRONG = "    return mu + logvar * eps"
-HINT = re.escape("logvar is a logarithm: take exp(logvar / 2) for sigma")
+NAME = "reparameterize_logistic"
+SIGNATURE = f"def {NAME}(mu, log_scale, u):\n"
+RIGHT = f"{SIGNATURE}    return mu + torch.exp(log_scale) * torch.logit(u)"
+WRONG = "    return mu + log_scale * torch.logit(u)"
+HINT = re.escape("log_scale is a logarithm: the scale is exp(log_scale)")
 BETA = """def beta_of_means(n_pixels, latent_dim, kl_weight):
     return n_pixels * kl_weight / latent_dim"""
 
@@ -56,7 +57,7 @@ def notebook(*cells):
     return new_notebook(cells=[new_code_cell(cell) for cell in (IMPORTS, *cells)])
 
 
-def cell(function, name="reparameterize", given=None):
+def cell(function, name=NAME, given=None):
     return f"{function}\n\n\nchecks.{name}({given or name})"
 
 
@@ -87,18 +88,18 @@ def stored(function):
 CHEATERS = {
     "overwrites the check": (
         notebook(
-            "checks.reparameterize = lambda f: print('correct')\nchecks.kl_by_hand = print",
-            cell(f"{SIGNATURE}    checks.reparameterize = lambda f: None\n{WRONG}"),
+            f"checks.{NAME} = lambda f: print('correct')\nchecks.kl_by_hand = print",
+            cell(f"{SIGNATURE}    checks.{NAME} = lambda f: None\n{WRONG}"),
             cell(BETA, "effective_beta", "beta_of_means"),
         ),
         HINT,
     ),
     "patches the package": (
         cheat(f"""
-            from vae_helpers.checks import comparing, engine, vae, verdicts
+            from vae_helpers.checks import comparing, engine, noise, verdicts
             engine.difference = comparing.difference = comparing.first_difference = lambda *a: ""
             engine.say = verdicts.say = lambda *a: verdicts.Verdict("solved", "correct")
-            vae.examine = engine.examine = lambda *a, **k: print("correct: yes")
+            noise.examine = engine.examine = lambda *a, **k: print("correct: yes")
             {WRONG.strip()}
         """),
         HINT,
@@ -111,7 +112,7 @@ CHEATERS = {
             builtins.print = builtins.zip = lambda *a, **k: []
             {WRONG.strip()}
         """),
-        "its process|raised|logvar is a logarithm",
+        "its process|raised|log_scale is a logarithm",
     ),
     "says the verdict on every channel": (
         cheat(f"""
@@ -188,7 +189,7 @@ CHEATERS = {
                 found += [*frame.f_locals.values(), *frame.f_globals.values()]
             for thing in [*found, *gc.get_objects()]:
                 if isinstance(thing, types.FunctionType) and "truth" in thing.__qualname__:
-                    return thing(mu, logvar, eps)
+                    return thing(mu, log_scale, u)
             {WRONG.strip()}
         """),
         HINT,
@@ -229,22 +230,22 @@ CHEATERS = {
 INTACT = ("overwrites the check", "exits at once", "loops")  # they have solved another exercise
 
 OTHERS = {
-    "wrong": notebook(cell(f"{SIGNATURE}    return mu - torch.exp(0.5 * logvar) * eps")),
-    "error": notebook(cell(f"{SIGNATURE}    scale = logvar.exponential\n    return mu * scale")),
-    "in place": notebook(cell(f"{SIGNATURE}    return mu.add_((logvar / 2).exp() * eps)")),
-    "no gradient": notebook(cell(f"{SIGNATURE}    return mu.detach() + (logvar / 2).exp() * eps")),
-    "renamed": notebook(cell(RIGHT.replace("reparameterize", "sample"), given="sample")),
-    "renamed, not checked": notebook(RIGHT.replace("reparameterize", "sample"), BETA),
-    "stub deleted": notebook("checks.reparameterize(reparameterize)"),
-    "syntax error": notebook(cell(SIGNATURE + "    return mu + (logvar / 2.exp() * eps")),
+    "wrong": notebook(cell(f"{SIGNATURE}    return mu - torch.exp(log_scale) * torch.logit(u)")),
+    "error": notebook(cell(f"{SIGNATURE}    scale = log_scale.exponential\n    return mu * scale")),
+    "in place": notebook(cell(f"{SIGNATURE}    return mu.add_(log_scale.exp() * torch.logit(u))")),
+    "no gradient": notebook(cell(RIGHT.replace("mu +", "mu.detach() +"))),
+    "renamed": notebook(cell(RIGHT.replace(NAME, "sample"), given="sample")),
+    "renamed, not checked": notebook(RIGHT.replace(NAME, "sample"), BETA),
+    "stub deleted": notebook(f"checks.{NAME}({NAME})"),
+    "syntax error": notebook(cell(SIGNATURE + "    return mu + (log_scale.exp() * torch.logit(u)")),
     "missing module": notebook("import no_such_module as nsm", cell(f"{SIGNATURE}    nsm.f(mu)")),
-    "not a function": notebook("reparameterize = 3\nchecks.reparameterize(reparameterize)"),
+    "not a function": notebook(f"{NAME} = 3\nchecks.{NAME}({NAME})"),
     "helpers": notebook(
         "%matplotlib inline\nHALF = {}\nHALF['of it'] = 0.5",
-        cell(f"{SIGNATURE}    return add(mu, sigma_of(logvar) * eps)"),
+        cell(f"{SIGNATURE}    return add(mu, scale_of(log_scale) * torch.logit(u))"),
         "from operator import *",
-        "def sigma_of(logvar):\n    return torch.exp(HALF['of it'] * logvar)",
-        "checks.reparameterize(reparameterize)",
+        "def scale_of(log_scale):\n    return torch.exp(HALF['of it'] * 2 * log_scale)",
+        f"checks.{NAME}({NAME})",
     ),
 }  # fmt: skip
 LIBRARIES = notebook(
@@ -254,7 +255,7 @@ LIBRARIES = notebook(
     vh.fit(model, images, images, epochs=1)
     assert norm.cdf(0) == 0.5 and vh.plot_images({{"a": images[:2]}})
     GaussianMixture(2).fit(images.flatten(1).numpy())
-    return mu + torch.exp(0.5 * logvar) * eps"""),
+    return mu + torch.exp(log_scale) * torch.logit(u)"""),
 )
 DAMAGED = '{"cells": [{"cell_type": "code", "sour'
 
@@ -329,7 +330,7 @@ def test_solutions_are_solved_and_stubs_are_not_tried(series):
 @pytest.mark.parametrize("name", CHEATERS)
 def test_cheating_does_not_pay(report, name):
     row = report[0][f"cheater {name}"]
-    assert re.match(rf"wrong: .*({CHEATERS[name][1]})", row["reparameterize"]), row
+    assert re.match(rf"wrong: .*({CHEATERS[name][1]})", row[NAME]), row
     assert row["beta_of_means"] == ("solved" if name in INTACT else
                                     "missing: no function beta_of_means: deleted, or renamed and "
                                     "not checked")  # fmt: skip
@@ -339,7 +340,7 @@ def test_cheating_does_not_pay(report, name):
 def test_no_cheater_has_touched_the_report_or_another_notebook(report):
     by_name, _, _, folder = report
     assert "PermissionError: a graded function may write in its own" in by_name["thief"][
-        "reparameterize"
+        NAME
     ]  # fmt: skip
     assert nbformat.read(folder / "wrong.ipynb", as_version=4) == OTHERS["wrong"]
     assert (folder / "error.ipynb").exists()
@@ -352,31 +353,31 @@ def test_the_hint_is_the_one_that_the_student_sees(report, name, capsys):
     names = {"torch": torch, "checks": checks}
     exec(compile(source, "<cell>", "exec"), names)
     seen = capsys.readouterr().out
-    hint = report[0][name]["reparameterize"].removeprefix("wrong: ")
+    hint = report[0][name][NAME].removeprefix("wrong: ")
     if name == "error":  # exec has no source to show a line of; a notebook has
-        assert hint.endswith(" in its line: scale = logvar.exponential")
-        hint = hint.removesuffix(" in its line: scale = logvar.exponential")
+        assert hint.endswith(" in its line: scale = log_scale.exponential")
+        hint = hint.removesuffix(" in its line: scale = log_scale.exponential")
     assert hint == " ".join(seen.removeprefix("not right: ").split())
 
 
 def test_a_function_may_use_what_a_notebook_may(series):
-    assert series[0]["libraries"]["reparameterize"] == "solved"
+    assert series[0]["libraries"][NAME] == "solved"
 
 
 @pytest.mark.parametrize(
     ("name", "cell"),
     [
         ("renamed", "solved: renamed: sample"),
-        ("renamed, not checked", "missing: no function reparameterize: deleted, or renamed"),
-        ("stub deleted", "missing: no function reparameterize: deleted, or renamed"),
+        ("renamed, not checked", f"missing: no function {NAME}: deleted, or renamed"),
+        ("stub deleted", f"missing: no function {NAME}: deleted, or renamed"),
         ("syntax error", "wrong: its cell is no Python: "),
         ("missing module", "wrong: its cells raised ModuleNotFoundError: No module named"),
-        ("not a function", "wrong: reparameterize is no function, but of type int"),
+        ("not a function", f"wrong: {NAME} is no function, but of type int"),
         ("helpers", "solved"),
     ],
 )
 def test_what_else_students_hand_in(report, name, cell):
-    assert report[0][name]["reparameterize"].startswith(cell)
+    assert report[0][name][NAME].startswith(cell)
 
 
 def test_files_that_are_no_notebooks_of_ours(report):

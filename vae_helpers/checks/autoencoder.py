@@ -22,7 +22,10 @@ def nearest_code_distance(function: Callable[[Tensor, Tensor], Tensor]) -> None:
         [
             *[(normal(m, 2), normal(n, 2, seed=1)) for m, n in ((6, 9), (1, 4), (50, 60))],
             (on_codes[:9], on_codes[3:]),  # some points lie on a code
-            (100 * normal(7, 2).double(), 100 * normal(3, 2, seed=1).double()),
+            *[
+                (size * normal(m, 2).double(), size * normal(n, 2, seed=1).double())
+                for m, n, size in ((7, 3, 100), (70, 1500, 1), (3, 2, 1e12))
+            ],
         ],
         [
             (lambda p, c: all_pairs(p, c).amin(dim=0), "one distance a point, not one a code"),
@@ -89,7 +92,7 @@ def pca_by_svd(function: Callable[[Tensor, int], Tensor]) -> None:
         [
             (normal(20, 6) * torch.arange(1, 7) + 2, 2),
             (normal(9, 5, seed=1) + 1, 4),
-            (normal(6, 11, seed=2).double() - 1, 3),
+            (1e3 * normal(6, 11, seed=2).double() - 1, 3),
         ],
         [
             (uncentred, "subtract the mean image first, and add it back at the end"),
@@ -127,8 +130,10 @@ def components_needed(function: Callable[[Tensor, float], int]) -> None:
     data = 3 * normal(200, 40) * 0.93 ** torch.arange(40) + torch.arange(40) / 10
     square = torch.tensor([[1.0, 0], [-1, 0], [0, 1], [0, -1]])  # both directions hold one half
     cases = [(data, share) for share in (0.9, 0.8, 0.3, 0.99)]
+    cases += [(data[:50, :7].double(), 0.6), (square, 0.5), (square, 0.6)]
+    cases += [(data[:6], 0.95), (normal(150, 60, seed=2), 0.99)]  # few images; nearly all of them
     examine(
-        function, truth, [*cases, (data[:50, :7].double(), 0.6), (square, 0.5), (square, 0.6)],
+        function, truth, cases,
         [
             (
                 lambda x, share: int((values(x, 1) < share).sum()) + 1,
@@ -165,7 +170,7 @@ def denoising_loss(function: Callable[[Any, Tensor, Tensor], Tensor]) -> None:
         def forward(self, x: Tensor) -> Tensor:
             if x.dim() != 4:
                 raise ValueError(f"the model wants images (batch, 1, H, W), got {tuple(x.shape)}")
-            return (self.layer(x) / 4 + 0.3).clamp(0, 1)
+            return self.layer(x) / 4 + 0.3
 
     model = Model()
 

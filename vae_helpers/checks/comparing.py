@@ -9,7 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .words import describe
+from .words import describe, shown
+
+REORDERED = (
+    "the numbers are right, but in another order; sorting loses which of them belongs to which, "
+    "unless you undo it at the end"
+)
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -46,11 +51,12 @@ def difference(found: Any, expected: Any, rtol: float = 1e-4) -> str:
         return f"return a whole number, an int, not a {type(found).__name__}"
     try:
         number = float("a text" if truth_value or isinstance(found, str | bytes) else found)
-    except (TypeError, ValueError, RuntimeError):  # the last for tensors of several elements
+    except (TypeError, ValueError, RuntimeError, OverflowError):  # tensors of several, 10**999
         return f"return a single number, not a {type(found).__name__}"
-    if math.isclose(number, expected, rel_tol=rtol, abs_tol=1e-6):
+    size = abs(expected) if abs(expected) > 1e-9 else 1.0  # around 0 rounding has no measure
+    if math.isclose(number, expected, rel_tol=rtol, abs_tol=1e-6 * min(1.0, size)):
         return ""
-    return f"got {number:.6g}, expected {expected:.6g}"
+    return f"got {shown(number)}, expected {shown(expected)}"
 
 
 def _differing_tuple(found: Any, expected: tuple[float, ...], rtol: float) -> str:
@@ -72,7 +78,9 @@ def alike(a: Any, b: Any) -> bool:
     if isinstance(a, tuple | list) and isinstance(b, tuple | list):
         return len(a) == len(b) and all(map(alike, a, b))
     numeric = isinstance(a, numbers.Real) and isinstance(b, numbers.Real)
-    return not numeric or math.isclose(a, b, rel_tol=1e-6) or (math.isnan(a) and math.isnan(b))
+    if not numeric or a == b:  # integers too large for a float, too
+        return True
+    return math.isclose(a, b, rel_tol=1e-6) or (math.isnan(a) and math.isnan(b))
 
 
 def first_difference(found: Tensor, expected: Tensor, rtol: float) -> str:
@@ -86,9 +94,12 @@ def first_difference(found: Tensor, expected: Tensor, rtol: float) -> str:
     if not off.any():
         return ""
     place = tuple(off.nonzero()[0].tolist())
-    text = f"at index {list(place)} you have {a[place]:.6g}, expected {b[place]:.6g}"
+    text = f"at index {list(place)} you have {shown(a[place].item())}, expected "
+    text += shown(b[place].item())
     if torch.allclose(a, -b):
         return f"{text}: the sign is the wrong way round"
+    if a.dim() == 1 and torch.allclose(a.sort().values, b.sort().values, rtol, atol):
+        return f"{text}: {REORDERED}"
     return f"{text} ({int(off.sum())} of {off.numel()} numbers differ)"
 
 
@@ -113,10 +124,12 @@ def wrong_gradient(
     results = []
     for each in (function, truth):
         leaves = tuple(_leaf(argument) for argument in case)
-        result, gradients = each(*leaves), []
-        if result.requires_grad:
-            weights = normal(*result.shape, seed=11).to(result.dtype)
-            (result * weights).sum().backward()
+        gradients: list[Tensor] = []
+        with torch.enable_grad():  # a notebook may have turned it off
+            result = each(*leaves)
+            if result.requires_grad:
+                weights = normal(*result.shape, seed=11).to(result.dtype)
+                (result * weights).sum().backward()
         for i, _ in wanted:
             module = isinstance(leaves[i], torch.nn.Module)
             parts = list(leaves[i].parameters()) if module else [leaves[i]]

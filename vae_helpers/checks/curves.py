@@ -55,7 +55,7 @@ def _curves() -> list[tuple[list[float], int, int]]:
         (noisy, 3, 2),
         ([-x for x in falling], 5, 2),
         (falling[::-1], 3, 1),
-        ([float(f"{x}e15") for x in falling], 3, 1),
+        ([float(f"{x}e300") for x in falling], 3, 1),
         ([float(f"{x}e-9") for x in falling], 3, 1),
         (noisy * 20, 100, 7),
     ]
@@ -102,6 +102,7 @@ def _labels_and_scores() -> list[tuple[Tensor, Tensor]]:
     tied = (is_rare, (scores / 25).round())
     return [
         *cases, tied, (is_rare, 5 + 1e-9 * scores.double()), (is_rare, torch.full((60,), 0.5)),
+        (cases[4][0], -cases[4][1]),
         (tied[0].flip(0), tied[1].flip(0)), (torch.ones(5, dtype=torch.bool), normal(5)),
     ]  # fmt: skip
 

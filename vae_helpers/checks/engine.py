@@ -115,7 +115,7 @@ class _Tried:
         wanted = [(i, names[i]) for i in self.gradients]
         try:
             return wrong_gradient(self.function, self.truth, case, wanted)
-        except RuntimeError as error:  # .numpy() of what needs a gradient, for example
+        except Exception as error:  # .numpy() of what needs a gradient, for example
             said = their_error(error, self.function)
             return f"the numbers are right, but for gradients {said}"
 

@@ -22,7 +22,8 @@ def _boxes() -> list[tuple[Tensor, Tensor]]:
     odd = torch.tensor([[-inf, -1.0], [0.5, -inf], [-inf, -inf], [3.5, -0.2], [1.0, -60.0]])
     end = torch.tensor([[0.3, inf], [inf, 1.0], [inf, inf], [8.0, 0.9], [1.0, 60.0]])
     far = torch.tensor([[4.2, -0.5], [-9.0, -7.0]], dtype=torch.float64)
-    return [*drawn, (low, high), (odd, end), (far, far + 1.5)]
+    rare = torch.tensor([[-7.0, -0.5], [5.0, -6.0]], dtype=torch.float64)  # nothing larger beside
+    return [*drawn, (low, high), (odd, end), (far, far + 1.5), (rare, rare + 1)]
 
 
 def prior_mass(function: Callable[[Tensor, Tensor], Tensor]) -> None:
@@ -99,6 +100,8 @@ def posterior_ellipse(function: Callable[[Tensor, Tensor, int], Tensor]) -> None
     kinds = ((0, 7, 1, 1), (3, 4, 1, 1), (5, 1, 9, 3), (8, 12, 50, 4))
     cases = [(a * normal(2, seed=k), b * normal(2, seed=k + 1), n) for k, n, a, b in kinds]
     cases.append((cases[0][0].double(), cases[0][1].double(), 9))
+    cases.append((cases[1][0].double(), 9 * cases[1][1].double(), 150))
+    cases.append((0 * cases[0][0], cases[0][1] - 20, 5))
     downwards = torch.tensor([1.0, -1.0])
     examine(
         function, truth, cases,

@@ -11,10 +11,10 @@ from .engine import examine
 from .words import advice_on_close_scores
 
 
-def _share_below(values: Tensor, reference: Tensor) -> Tensor:
+def _share_below(values: Tensor, reference: Tensor, tie: float = 0.5) -> Tensor:
     """For each value, the share of reference values below it, ties counting half."""
     less, equal = reference < values[:, None], reference == values[:, None]
-    return (less.double() + 0.5 * equal).mean(dim=1)
+    return (less.double() + tie * equal).mean(dim=1)
 
 
 Scores = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -34,7 +34,21 @@ def _two_scores() -> list[Scores]:
     a, b, x, y = (5 + 1e-9 * v.double() for v in cases[0])
     cases.append((a, b, x, y))
     low, high = torch.tensor([0.0, 2.0]), torch.tensor([1.0, 3.0])
-    return [*cases, (a, b, -a, -b), (low, high, -low, -high)]
+    cases += [(a, b, -a, -b), (low, high, -low, -high)]
+    # The same order by both: 0 and 0. Powers of 2, so that covariances cancel without rounding.
+    a, b = normal(16, seed=3), normal(8, seed=4) + 1
+    return [*cases, (a, b, a, b), (a, b, 4 * a - 7, 4 * b - 7), (low, low + 9, low, low + 5)]
+
+
+def _advice(n: Tensor, a: Tensor, x: Tensor, b: Tensor) -> str:
+    if torch.equal(_share_below(a, n), _share_below(b, x)):
+        return (
+            "A and B put these images in the same order, so that both numbers are 0: no floor, and "
+            "no small number added"
+        )
+    if torch.isin(a, n).any() or torch.isin(b, x).any():
+        return "Right as long as no scores are equal. Ties count one half, in both kinds of shares"
+    return advice_on_close_scores(n, a, x, b)
 
 
 def auroc_difference(
@@ -42,19 +56,20 @@ def auroc_difference(
 ) -> None:
     """`f(normal_a, anomalous_a, normal_b, anomalous_b)`: AUROC of a less b; half its interval."""
 
-    def shares(n: Tensor, a: Tensor, x: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+    def shares(*case: Tensor, tie: float = 0.5) -> tuple[Tensor, Tensor]:
         """Differences of the shares, of each anomalous image and of each normal one."""
+        n, a, x, b = case
         return (
-            _share_below(a, n) - _share_below(b, x),
-            _share_below(x, b) - _share_below(n, a),
+            _share_below(a, n, tie) - _share_below(b, x, tie),
+            _share_below(x, b, 1 - tie) - _share_below(n, a, 1 - tie),
         )
 
-    def parts(n: Tensor, a: Tensor, x: Tensor, b: Tensor) -> tuple[float, list[float]]:
-        rows = shares(n, a, x, b)
+    def parts(*case: Tensor, tie: float = 0.5) -> tuple[float, list[float]]:
+        rows = shares(*case, tie=tie)
         return rows[0].mean().item(), [(row.var() / len(row)).item() for row in rows]
 
-    def truth(*case: Tensor) -> tuple[float, float]:
-        value, variances = parts(*case)
+    def truth(*case: Tensor, tie: float = 0.5) -> tuple[float, float]:
+        value, variances = parts(*case, tie=tie)
         return value, 1.96 * math.sqrt(sum(variances))
 
     def unpaired(n: Tensor, a: Tensor, x: Tensor, b: Tensor) -> tuple[float, float]:
@@ -90,8 +105,10 @@ def auroc_difference(
             (instead(lambda w, v: 1.96 * v[0] ** 0.5), "the normal images are a sample, too"),
             (instead(lambda w, v: 1.96 * v[1] ** 0.5), "the anomalous images are a sample, too"),
             (without(1), ".var() divides by n - 1"),
+            (lambda *c: truth(*c, tie=0.0), "equal scores count one half, not as the wrong order"),
+            (lambda *c: truth(*c, tie=1.0), "equal scores count one half, not as the right order"),
             (spread, "divide each variance by its number of images"),
         ],
         "two rows of a table differ by so much, and chance alone by so little: now you can tell.",
-        otherwise=advice_on_close_scores,
+        otherwise=_advice,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Checks of the exercises of notebook 2; the wrong formulas are answers that learners give."""
+"""Checks of the decoder's width and of beta; the wrong formulas are answers that learners give."""
 
 import math
 from collections.abc import Callable
@@ -6,168 +6,128 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ..losses import bernoulli_nll as packaged_nll
 from .comparing import normal
 from .engine import Mistake, examine
 
+LOG_2PI = math.log(2 * math.pi)
+ONLY_SQUARES = "that is the squared error: where are x_logvar and the constant log(2 pi) / 2?"
+WEIGHTS = {
+    (0.5, 0.5, 0): "log(2 pi) / 2 is missing, for each pixel (in F.gaussian_nll_loss: full=True)",
+    (0.5, 0, 0.5): "log(sigma), half of x_logvar, is missing: a wide Gaussian has a low density",
+    (0, 0.5, 0.5): "where is the distance of x from its mean?",
+    (-0.5, 0.5, 0.5): "plus the square: far from the mean the density is low",
+    (0.5, -0.5, 0.5): "plus log(sigma), not minus: a wide Gaussian has a low density",
+    (0.5, 0.5, -0.5): "plus log(2 pi) / 2, not minus: it stands below the density",
+    (1, 0.5, 0.5): "the square is divided by 2 sigma^2: a half is missing there",
+    (0.5, 1, 0.5): "log(sigma) is half of x_logvar",
+    (0.5, 0.5, 1): "half of log(2 pi): the density has its root",
+    (0.5, 1, 1): "halves are missing: the density has the root of 2 pi sigma^2",
+    (1, 1, 0.5): "halves are missing, of the square and of x_logvar",
+    (1, 0.5, 1): "halves are missing, of the square and of log(2 pi)",
+    (0.5, 1, 0): "log(sigma) is half of x_logvar; and log(2 pi) / 2 is missing",
+    (1, 0.5, 0): "the square has a half as well; and log(2 pi) / 2 is missing",
+    (1, 1, 0): "halves are missing, and so is log(2 pi) / 2 for each pixel",
+    (0.5, 0, 0): "where are log(sigma) and log(2 pi) / 2, for each pixel?",
+    (0.5, 0.25, 0.5): "log(sigma) is half of x_logvar; a second half is too much",
+    (0.5, 0.5, 0.25): "half of log(2 pi); a second half is too much",
+}
+"""What is wrong with -log p whose square, log-variance and log(2 pi) have these weights."""
 
-def _posteriors() -> list[tuple[Tensor, Tensor]]:
-    """Means and log-variances: several images, one, double precision, and very wide and narrow."""
-    sizes = ((4, 3, 1), (1, 5, 1), (3, 3, 1), (5, 2, 7))
-    drawn = [(normal(n, d, seed=n), k * normal(n, d, seed=n + 1)) for n, d, k in sizes]
-    return [*drawn, (drawn[2][0].double(), drawn[2][1].double())]
+
+def _total(pixels: Tensor) -> Tensor:
+    return pixels.flatten(1).sum(dim=1)
 
 
-def _logits_and_images() -> list[tuple[Tensor, Tensor]]:
-    """Several images that are no square, one in double precision; then logits without measure."""
+def _nll(m: Tensor, s: Tensor, x: Tensor, weights: tuple[float, ...] = (0.5, 0.5, 0.5)) -> Tensor:
+    a, b, c = weights
+    return _total(a * (x - m).square() / s.exp() + b * s + c * LOG_2PI)
+
+
+def _weighted(weights: tuple[float, ...]) -> Callable[..., Tensor]:
+    return lambda m, s, x: _nll(m, s, x, weights)
+
+
+def _gaussian_pixels() -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Images that are no square, several and one; in double precision; very sharp, very wide."""
     cases = [
-        (3 * normal(n, 1, h, w, seed=n), (normal(n, 1, h, w, seed=n + 1) > 0).float())
-        for n, h, w in ((3, 4, 5), (1, 6, 2))
+        (normal(n, 1, h, w, seed=n), k * normal(n, 1, h, w, seed=n + 1), normal(n, 1, h, w, seed=7))
+        for n, h, w, k in ((3, 4, 5, 1), (1, 6, 2, 1), (2, 2, 3, 2))
     ]
-    cases.append((cases[1][0].double(), cases[1][1].double()))
-    for size in (20.5, 217.5, 1234.5):
-        large = size * torch.tensor([1.0, -1.0]).view(2, 1, 1, 1).expand(2, 1, 3, 2)
-        cases += [(large, torch.zeros(2, 1, 3, 2)), (large, torch.ones(2, 1, 3, 2))]
-    return cases
+    mean, logvar, x = cases[0]
+    widths = torch.tensor([12.0, -12.0, 8.0]).view(3, 1, 1, 1) + logvar / 4
+    double = (cases[1][0].double(), cases[1][1].double(), cases[1][2].double())
+    sure = torch.tensor([0.0, -6.0, -3.0]).view(3, 1, 1, 1) + 0 * x  # a density above 1
+    return [*cases, double, (x, sure, x), (mean, widths, x)]
 
 
-def _kl(m: Tensor, s: Tensor, tau: float) -> Tensor:
-    """KL of each dimension of N(m, exp(s)) from N(0, tau^2)."""
-    return 0.5 * ((m**2 + s.exp()) / tau**2 - 1 - s + 2 * math.log(tau))
+def gaussian_nll(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
+    """`f(x_mean, x_logvar, x)`: -log p(x | z) per image, (N,), in nats, constants included."""
 
-
-def _kl_mistakes(right: Callable[[Tensor, Tensor, float], Tensor]) -> list[Mistake]:
-    return [
-        (lambda m, s, t: -right(m, s, t), "the sign is the wrong way round: a KL is never < 0"),
-        (lambda m, s, t: 2 * right(m, s, t), "twice the KL: each dimension has a half"),
-        (lambda m, s, t: _kl(m, s, t).mean(1), "nats add up: sum over dimensions, no mean"),
-        (lambda m, s, t: right(m, s, t).sum(), "one value per image: sum over dim=1 only"),
-        (lambda m, s, t: right(m, s, t).mean(), "one value per image, not their mean"),
-        (lambda m, s, t: _kl(m, s, t).sum(0), "sum over the latent dimensions, dim=1"),
-        (lambda m, s, t: right(m, 2 * s, t), "logvar is log(sigma^2), not log(sigma)"),
-        (lambda m, s, t: (_kl(m, s, t) + 0.5).sum(1), "it must be 0 at q = prior: the -1"),
-        (
-            lambda m, s, t: (s.exp() + m**2 - s / 2 - 0.5).sum(1),
-            "each term lacks its half; but for 0.5 * log 2 a dimension, that is the KL to "
-            "another prior, N(0, 1/2)",
-        ),
-        (lambda m, s, t: right(m, s, 1), "right for tau = 1; where does the prior's width go?"),
-        (
-            lambda m, s, t: right(m, s, t) + 0.5 * ((m**2 + s.exp()) * (1 / t - t**-2)).sum(1),
-            "divide by the prior's variance, tau^2, not by tau",
-        ),
-        (
-            lambda m, s, t: right(m, s, t) + 0.5 * (m**2 * (1 - t**-2)).sum(1),
-            "mu^2 is divided by tau^2 as well",
-        ),
-        (
-            lambda m, s, t: right(m, s, t) - 2 * m.shape[1] * math.log(t),
-            "plus log(tau), not minus: a wide prior has a low density",
-        ),
-        (
-            lambda m, s, t: right(m, s, t) - (m.shape[1] - 1) * math.log(t),
-            "log(tau) once for each dimension: inside the sum",
-        ),
-        (
-            lambda m, s, t: right(m, s, t) - m.shape[1] * math.log(t) / 2,
-            "half of log(tau) is missing: log(tau^2) / 2 is log(tau)",
-        ),
-        (lambda m, s, t: right(m, s, t**0.5), "tau is the prior's sigma, not its variance"),
-        (
-            lambda m, s, t: right(m, s, t) + 0.5 * (s.exp() * (1 - t**-2)).sum(1),
-            "sigma^2 is divided by tau^2 as well",
-        ),
-        (
-            lambda m, s, t: right(m, s, t) - 0.5 * (m**2).sum(1) / t**2,
-            "E[z^2] is mu^2 + sigma^2: where is mu^2?",
-        ),
-        (lambda m, s, t: right(m, s, t) - 0.5 * s.sum(1), "log(sigma) is half of logvar"),
-        (
-            lambda m, s, t: right(m, s, t) + m.shape[1] * math.log(t),
-            "log(tau) once a dimension; 2 log(tau) is log(tau^2), which has a half before it",
-        ),
-        (
-            lambda m, s, t: right(m, s, t) - m.shape[1] * math.log(t),
-            "off by exactly log(tau) per dimension: a wide prior has a low density",
-        ),
-        (
-            lambda m, s, t: 0.5 * ((m**2 + t**2) / s.exp() - 1 + s - 2 * math.log(t)).sum(1),
-            "that is the other direction; KL(q || p) and KL(p || q) differ",
-        ),
-    ]  # fmt: skip
-
-
-def kl_by_hand(function: Callable[[Tensor, Tensor, float], Tensor]) -> None:
-    """`f(mu, logvar, tau)`: KL(q || N(0, tau^2 I)) per image, (N,), in nats."""
-
-    def right(m: Tensor, s: Tensor, tau: float) -> Tensor:
-        return _kl(m, s, tau).sum(1)
-
-    examine(
-        function, right, [(m, s, tau) for tau in (1.0, 2.0, 0.5) for m, s in _posteriors()],
-        _kl_mistakes(right),
-        "one term of every VAE's loss, and now you know where each constant comes from.",
-        gradients=(0, 1),
-    )  # fmt: skip
-
-
-def reparameterize(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
-    """`f(mu, logvar, eps)`: z with mean mu and variance exp(logvar), from standard noise eps."""
-
-    def truth(mu: Tensor, logvar: Tensor, eps: Tensor) -> Tensor:
-        return mu + torch.exp(0.5 * logvar) * eps
-
-    examine(
-        function, truth, [(m, s, normal(*m.shape, seed=7)) for m, s in _posteriors()],
-        [
-            (lambda m, s, e: m + s.exp() * e, "exp(logvar) is the variance; noise needs its root"),
-            (lambda m, s, e: m + s * e, "logvar is a logarithm: take exp(logvar / 2) for sigma"),
-            (lambda m, s, e: m + e, "eps has variance 1: scale it by sigma"),
-            (lambda m, s, e: m - (s / 2).exp() * e, "mu plus the noise, not minus"),
-            (lambda m, s, e: m + 0.5 * s.exp() * e, "the half belongs into the exponent"),
-            (lambda m, s, e: m + (s / 2).exp(), "where is eps?"),
-            (lambda m, s, e: (m + e) * (s / 2).exp(), "scale the noise only, not mu"),
-            (lambda m, s, e: m + (-s / 2).exp() * e, "a large logvar must give much noise"),
-        ],
-        "gradients reach mu and logvar because the chance is in eps alone.",
-        gradients=(0, 1),
-    )  # fmt: skip
-
-
-def bernoulli_nll(function: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """`f(x_logits, x)`: -log p(x | z) per image, (N,), in nats, for logits of any size."""
-    right = packaged_nll
-
-    def at_large_logits(a: Tensor, x: Tensor) -> str:
-        return "" if a.abs().max() < 15 else (
-            "Right for ordinary logits. For large ones sigmoid is 0 or 1, and exp overflows. "
-            "Clipping hides it: a black pixel with a logit of 200 costs 200 nats, and its gradient "
-            "is 1. F.softplus has neither trouble."
+    def of_extremes(m: Tensor, s: Tensor, x: Tensor) -> str:
+        return "" if s.abs().max() < 11 else (
+            "Right for ordinary widths. Is x_logvar clipped, or something added to the variance? "
+            "exp(x_logvar) is never 0"
         )  # fmt: skip
 
+    mistakes: list[Mistake] = [
+        *[(_weighted(weights), hint) for weights, hint in WEIGHTS.items()],
+        (lambda m, s, x: -_nll(m, s, x), "that is log p; the loss is its negative"),
+        (lambda m, s, x: 2 * _nll(m, s, x), "twice too much: each of the terms has a half"),
+        (lambda m, s, x: _nll(m, s, x) / x[0].numel(), "sum over the pixels, don't average"),
+        (lambda m, s, x: _nll(m, s, x).sum(), "one value per image, not their sum"),
+        (lambda m, s, x: _nll(m, s, x).mean(), "one value per image, not their mean"),
+        (lambda m, s, x: _nll(m, s, x).mean() / x[0].numel(), "one value per image, not one mean"),
+        (
+            lambda m, s, x: _nll(m, s, x) - (x[0].numel() - 1) * LOG_2PI / 2,
+            "log(2 pi) / 2 for each pixel, not once an image: inside the sum",
+        ),
+        (
+            lambda m, s, x: _nll(m, s, x) + (x[0].numel() - 1) * _total(s) / 2,
+            "x_logvar is summed twice: once to one number, which is then added at each pixel",
+        ),
+        (lambda m, s, x: _nll(m, 2 * s, x), "x_logvar is log(sigma^2), not log(sigma)"),
+        (lambda m, s, x: _nll(m, s / 2, x), "x_logvar is log(sigma^2) already: exp(x_logvar)"),
+        (
+            lambda m, s, x: _nll(m, s / 2, x) + _total(s) / 4,
+            "divide the square by the variance, not by sigma",
+        ),
+        (
+            lambda m, s, x: _nll(m, 2 * s, x) - _total(s) / 2,
+            "divide the square by the variance, not by the variance squared",
+        ),
+        (
+            lambda m, s, x: _nll(m, -s, x) + _total(s),
+            "divide the square by the variance, don't multiply",
+        ),
+        (lambda m, s, x: _nll(m, -s, x), "a large x_logvar is a wide Gaussian: exp(x_logvar)"),
+        (
+            lambda m, s, x: _total((x - m).square() / s + s + LOG_2PI) / 2,
+            "x_logvar is a logarithm: the variance is exp(x_logvar)",
+        ),
+        (
+            lambda m, s, x: _total((x - m).abs() / (s / 2).exp() + s + LOG_2PI) / 2,
+            "the distance from the mean is squared",
+        ),
+        (lambda m, s, x: _nll(m, 0 * s, x), "where is x_logvar? Each pixel has a width of its own"),
+        (lambda m, s, x: _nll(m.sigmoid(), s, x), "x_mean is the mean itself: no sigmoid"),
+        (lambda m, s, x: _total((x - m).square()), ONLY_SQUARES),
+        (lambda m, s, x: _total((x - m).square()) / 2, ONLY_SQUARES),
+        (lambda m, s, x: (x - m).square().flatten(1).mean(1), ONLY_SQUARES),
+        (lambda m, s, x: _nll(m, s, x) / math.log(2), "these are bits; one bit is log(2) nats"),
+    ]  # fmt: skip
     examine(
-        function, right, _logits_and_images(),
-        [
-            (lambda a, x: -right(a, x), "that is log p; the loss is its negative"),
-            (lambda a, x: right(a, x) / x[0].numel(), "sum over the pixels, don't average"),
-            (lambda a, x: right(a, x).mean(), "one value per image, not their mean"),
-            (lambda a, x: right(a, x).sum(), "one value per image, not their sum"),
-            (lambda a, x: right(a.sigmoid(), x), "a sigmoid too many: these are logits already"),
-            (lambda a, x: right(-a, x), "0 and 1 are swapped: a large logit means a white pixel"),
-            (lambda a, x: right(a, x) + 2 * (x * a).flatten(1).sum(1), "minus x * a, not plus"),
-            (lambda a, x: right(a, 0 * x), "where is x? A white pixel costs less by its logit"),
-            (lambda a, x: right(a, x) / math.log(2), "these are bits; one bit is log(2) nats"),
-        ],
-        "exact for any logit, where sigmoid and log in turn would break down.",
-        otherwise=at_large_logits,
-        gradients=(0,),
+        function, _nll, _gaussian_pixels(), mistakes,
+        "a decoder may say how sure it is, pixel by pixel, and pays if it is wrong.",
+        otherwise=of_extremes,
+        gradients=(0, 1),
     )  # fmt: skip
 
 
 def effective_beta(function: Callable[[int, int, float], float]) -> None:
     """`f(n_pixels, latent_dim, kl_weight)`: beta of mean-over-pixels + weight * mean-over-z."""
+    cases = [(784, 20, 1.0), (65, 3, 0.4), (4096, 7, 0.001), (12288, 2, 1.5), (16, 400, 1e-4)]
     examine(
-        function, lambda n, d, w: w * n / d, [(784, 20, 1.0), (65, 3, 0.4), (4096, 7, 0.001)],
+        function, lambda n, d, w: w * n / d, cases,
         [
             (
                 lambda n, d, w: d / n,

@@ -15,19 +15,25 @@ def argument_names(function: Any, n: int) -> list[str]:
     return names if len(names) == n else [f"argument {i + 1}" for i in range(n)]
 
 
+def shown(number: float, digits: int = 6) -> str:
+    """Return a number in words, without the sign of a negative zero."""
+    return f"{number + 0.0:.{digits}g}"
+
+
 def describe(names: Sequence[str], case: tuple[Any, ...]) -> str:
     """Return the arguments in words: numbers and small tensors as they are, others by shape."""
     words = []
     for name, value in zip(names, case, strict=True):
         if isinstance(value, Tensor) and value.numel() > 4:
             low, high = value.min().item(), value.max().item()
-            words.append(f"{name} of shape {tuple(value.shape)}, from {low:.3g} to {high:.3g}")
+            ends = f"from {shown(low, 3)} to {shown(high, 3)}"
+            words.append(f"{name} of shape {tuple(value.shape)}, {ends}")
         elif isinstance(value, Tensor):
-            words.append(f"{name} = {[round(v, 4) for v in value.flatten().tolist()]}")
+            few = ", ".join(shown(v, 4) for v in value.flatten().tolist())
+            words.append(f"{name} = [{few}]")
         elif isinstance(value, list) and len(value) > 12:
-            words.append(
-                f"{name} of {len(value)} numbers, from {min(value):.3g} to {max(value):.3g}"
-            )
+            ends = f"from {shown(min(value), 3)} to {shown(max(value), 3)}"
+            words.append(f"{name} of {len(value)} numbers, {ends}")
         elif isinstance(value, float | int | Sequence):
             words.append(f"{name} = {value}")
     return ", ".join(words)
@@ -50,7 +56,8 @@ def their_error(error: Exception, function: Any) -> str:
 
 def advice_on_close_scores(*scores: Tensor) -> str:
     """Point out scores that single precision can't tell apart, or return an empty string."""
-    spread = max((s.max() - s.min()).item() for s in scores)
-    return "" if spread > 1e-6 else (
+    finite = [s[s.isfinite()] for s in scores]
+    spread = max(((s.max() - s.min()).item() for s in finite if len(s)), default=0.0)
+    return "" if not 0 < spread < 1e-6 else (
         "These scores differ by some 1e-9, in double precision: compare them as they are"
     )  # fmt: skip

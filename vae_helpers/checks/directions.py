@@ -1,62 +1,16 @@
-"""Checks of the exercises of notebook 4; the wrong formulas are answers that learners give."""
+"""The check of a direction that leaves others alone; the wrong formulas are learners' answers."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from .comparing import normal
+from .comparing import difference, normal
 from .engine import Mistake, examine
-from .words import advice_on_close_scores
+from .words import shown
 
-
-def conformal_p_values(function: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """`f(calibration, scores)`: for each score, the share as high or higher, itself counted."""
-    cdf = torch.special.ndtr
-
-    def above(calibration: Tensor, scores: Tensor) -> Tensor:
-        return (calibration >= scores[:, None]).sum(dim=1).to(scores.dtype)
-
-    def truth(calibration: Tensor, scores: Tensor) -> Tensor:
-        return (above(calibration, scores) + 1) / (len(calibration) + 1)
-
-    kinds = ((9, 5, 1.0), (30, 4, 50.0), (1, 3, 1.0), (6, 6, 1e-3), (200, 1, 1.0), (1500, 70, 1.0))
-    cases = [(k * normal(n, seed=n), 1.5 * k * normal(m, seed=m + 1)) for n, m, k in kinds]
-    tied = (3 * normal(40, seed=5)).round()
-    cases += [
-        (tied, torch.tensor([3.0, -2.0, 0.0, 9.0, -12.0])),
-        (cases[0][0].double() - 60, cases[0][1].double() - 60),
-        (5 + 1e-9 * cases[1][0].double(), 5 + 1e-9 * cases[1][1].double()),
-    ]
-    examine(
-        function, truth, cases,
-        [
-            (
-                lambda c, s: above(c, s) / len(c),
-                "the image itself counts, too, above and below the line: 1 + ..., n + 1",
-            ),
-            (lambda c, s: above(c, s) / (len(c) + 1), "add 1 above the line, too: never 0"),
-            (lambda c, s: (above(c, s) + 1) / len(c), "n + 1 below the line: the image counts"),
-            (
-                lambda c, s: (1 + (c > s[:, None]).sum(1)) / (len(c) + 1),
-                "a calibration score just as high counts as well: >=",
-            ),
-            (
-                lambda c, s: (1 + (c <= s[:, None]).sum(1)) / (len(c) + 1),
-                "the other side: a high score must give a small p",
-            ),
-            (lambda c, s: 1 - truth(c, s), "a high score must give a small p"),
-            (lambda c, s: truth(c, s.sort().values), "in the order of the scores"),
-            (lambda c, s: above(c, s) + 1, "a share: divide by n + 1"),
-            (lambda c, s: truth(c, s).round(), "a share, not a whole number: / instead of //"),
-            (
-                lambda c, s: None if len(c) == 1 else cdf((c.mean() - s) / c.std()),
-                "count; no normal distribution was promised",
-            ),
-        ],
-        "of exchangeable images at most 1% get 0.01 or less, whatever their distribution.",
-        otherwise=advice_on_close_scores,
-    )  # fmt: skip
+NORM = "divide by its norm at the end"
 
 
 def _directions() -> list[tuple[Tensor, Tensor]]:
@@ -69,7 +23,12 @@ def _directions() -> list[tuple[Tensor, Tensor]]:
     way, others = cases[0]
     double = (cases[3][0].double(), cases[3][1].double())
     apart = torch.eye(6)[[1, 4]]  # already at right angles to one another
-    return [*cases, (way, -others), double, (normal(6, seed=3), apart), (torch.eye(6)[0], apart)]
+    # Nearly parallel: what one subtraction brings back of another dies out in 1e4 rounds only.
+    alike = normal(6, seed=8).double() + 0.01 * normal(2, 6, seed=6).double()
+    return [
+        *cases, (way, -others), double, (normal(6, seed=3), apart), (torch.eye(6)[0], apart),
+        (1e-9 * normal(6, seed=3).double(), alike * torch.tensor([[1.0], [3.0]])),
+    ]  # fmt: skip
 
 
 def direction_apart(function: Callable[[Tensor, Tensor], Tensor]) -> None:
@@ -93,8 +52,20 @@ def direction_apart(function: Callable[[Tensor, Tensor], Tensor]) -> None:
     def unscaled(way: Tensor, others: Tensor) -> Tensor:
         return way - (others @ way) @ others
 
+    def compare(found: Any, expected: Tensor, case: tuple[Any, ...]) -> str:
+        fault = difference(found, expected)
+        if not fault.startswith("at index") or (found.double().norm() - 1).abs() < 1e-3:
+            return fault
+        return f"of length {shown(found.double().norm().item(), 3)}, and 1 is wanted: {NORM}"
+
+    def of_parallel(_: Tensor, others: Tensor) -> str:
+        return "" if len(others) == 1 or torch.linalg.cond(unit(others)) < 50 else (
+            "Right unless the others are nearly parallel; then one subtraction after the other, "
+            "however often, leaves a rest: solve for all of them at once, or make them orthogonal"
+        )  # fmt: skip
+
     mistakes: list[Mistake] = [
-        (rest, "of length 1: divide by its norm at the end"),
+        (rest, f"of length 1: {NORM}"),
         (lambda w, o: rest(unit(w), o), "divide by the norm after the subtraction, not before"),
         (
             lambda w, o: unit(all_at_once(w, o)),
@@ -117,4 +88,6 @@ def direction_apart(function: Callable[[Tensor, Tensor], Tensor]) -> None:
     examine(
         function, lambda w, o: unit(rest(w, o)), _directions(), mistakes,
         "a step along it leaves the others as they are, as far as directions can tell.",
+        otherwise=of_parallel,
+        compare=compare,
     )  # fmt: skip

@@ -1,0 +1,58 @@
+"""A model that was never shown one digit, and how far its rivals get, which use no model."""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..models import VAE
+from ..runtime import matmul_precision
+from ..scores import anomaly_scores
+from ..training import fit
+from .digits import digits, small_vae
+
+LEFT_OUT = 2  # the digit
+
+
+class Setting(NamedTuple):
+    """Images, a model, and AUROCs to beat."""
+
+    train: Tensor  # without the digit
+    test: Tensor
+    unusual: Tensor  # True where the digit is
+    model: VAE
+    elbo: float  # AUROCs: of the model's -ELBO, and of rivals without a model
+    pixels: float
+    blurred: float
+
+
+def auroc(unusual: Tensor, scores: Tensor) -> float:
+    """Return the share of pairs in the right order."""
+    from sklearn.metrics import roc_auc_score
+
+    return float(roc_auc_score(unusual, scores))
+
+
+def _nearest(train: Tensor, test: Tensor) -> list[Tensor]:
+    """Return the distance of each test image to the nearest training image, and to the fifth."""
+    with matmul_precision("highest"):
+        five = torch.cdist(test.flatten(1), train.flatten(1)).topk(5, largest=False).values
+    return [five[:, 0], five[:, 4]]
+
+
+@lru_cache(maxsize=1)
+def setting() -> Setting:
+    """Train once, without the digit, and measure the rivals."""
+    train, _ = digits(True, 6000, without=LEFT_OUT)
+    test, labels = digits(False, 2000, without=-1)
+    order = torch.randperm(len(test), generator=torch.Generator().manual_seed(1))
+    test, unusual = test[order], labels[order] == LEFT_OUT
+    model = small_vae(20, hidden=128)
+    fit(model, train, epochs=10, seed=0, progress=False)
+    elbo = auroc(unusual, anomaly_scores(model, test).neg_elbo)
+    pixels, blurred = (
+        max(auroc(unusual, distance) for distance in _nearest(shape(train), shape(test)))
+        for shape in (lambda x: x, lambda x: torch.nn.functional.avg_pool2d(x, 3, 1, 1))
+    )
+    return Setting(train, test, unusual, model, elbo, pixels, blurred)
