@@ -66,6 +66,11 @@ def count_components(x, share):
     return np.searchsorted(ratios.cumsum(), share) + 1
 
 
+def count_by_pixels(x, share):
+    variances = torch.linalg.svdvals(x - x.mean(0)).square() / (len(x) - 1)
+    return int((variances.cumsum(0) / x.var(0).sum() < share).sum()) + 1
+
+
 def count_by_loop(x, share):
     variances = np.linalg.svd((x - x.mean(0)).double().numpy(), compute_uv=False) ** 2
     kept, n = 0.0, 0
@@ -176,7 +181,7 @@ RIGHT = {
         lambda p, c: torch.tensor([min(math.dist(a, b) for b in c.tolist()) for a in p.tolist()]),
     ],
     "pca_by_svd": [pca, pca_by_covariance, pca_by_numpy, lambda x, k: pca_by_numpy(x.double(), k)],
-    "components_needed": [count_components, lambda x, s: next(
+    "components_needed": [count_components, count_by_pixels, lambda x, s: next(
         k for k in range(1, x.shape[1] + 1)
         if PCA(k, svd_solver="full").fit(x.numpy()).explained_variance_ratio_.sum() > s - 1e-6),
         lambda x, s: np.count_nonzero(
@@ -255,6 +260,8 @@ WRONG = {
         "a million at most": lambda p, c: torch.cdist(p, c).amin(1).clamp(max=1e6),
         "a small number in the root": lambda p, c: (
             (p[:, None] - c).square().sum(2) + 1e-8).sqrt().amin(1),
+        "a root that rounding makes NaN": lambda p, c: (
+            p.square().sum(1)[:, None] + c.square().sum(1) - 2 * p @ c.T).sqrt().amin(1),
         "nearest by another distance": lambda p, c: (
             p - c[torch.cdist(p, c, p=1).argmin(1)]).norm(dim=1),
     },
@@ -318,6 +325,8 @@ WRONG = {
         "no gradient": lambda m, x, e: vh.squared_error(m(x + e), x).detach(),
         "no gradient to the model": lambda m, x, e: vh.squared_error(m(x + e).detach(), x),
         "model in no_grad": lambda m, x, e: vh.squared_error(torch.no_grad()(m)(x + e), x),
+        "a method that functions lack": lambda m, x, e: vh.squared_error(m.forward(x + e), x),
+        "another mode": lambda m, x, e: vh.squared_error(m.eval()(x + e), x),
         "flat images": lambda m, x, e: vh.squared_error(m((x + e).flatten(1)).view_as(x), x),
     },
     "reparameterize_logistic": {
@@ -602,7 +611,7 @@ def test_hints_name_the_mistake(capsys):
         ("beta_trade_off", "in its own order"): "in the order of betas",
         ("beta_trade_off", "a warm start"): "from scratch",
         ("components_needed", "a string"): "a whole number, an int, not a str",
-        ("components_needed", "more than the share"): "just the share is enough",
+        ("components_needed", "more than the share"): "if k components hold exactly the share",
         ("effective_beta", "divided by the weight"): "multiply",
     }
     for (name, what), words in hints.items():

@@ -4,7 +4,8 @@ Each check tries the function on several inputs. It prints "not solved yet", wha
 hint, the error that the function raised, or "correct" and why the exercise matters.
 """
 
-from .autoencoder import components_needed, denoising_loss, nearest_code_distance, pca_by_svd
+from .autoencoder import denoising_loss, nearest_code_distance
+from .components import components_needed, pca_by_svd
 from .conformal import conformal_p_values
 from .curves import average_precision, early_stopping
 from .directions import direction_apart

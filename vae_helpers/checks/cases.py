@@ -19,10 +19,10 @@ def _copy(argument: Any) -> Any:
 
 
 def unchanged(given: Any, original: Any) -> bool:
-    """Tell whether a function left its argument as it was: numbers of a tensor, list or module."""
+    """Tell whether a function left its argument as it was: its numbers, and a module's mode."""
     if isinstance(original, Tensor):
         return given.shape == original.shape and torch.equal(given, original)
     if isinstance(original, torch.nn.Module):
         pairs = zip(given.state_dict().values(), original.state_dict().values(), strict=True)
-        return all(torch.equal(a, b) for a, b in pairs)
+        return given.training == original.training and all(torch.equal(a, b) for a, b in pairs)
     return bool(given == original) if isinstance(original, list) else True

@@ -131,10 +131,10 @@ def wrong_gradient(
                 weights = normal(*result.shape, seed=11).to(result.dtype)
                 (result * weights).sum().backward()
         for i, _ in wanted:
-            module = isinstance(leaves[i], torch.nn.Module)
-            parts = list(leaves[i].parameters()) if module else [leaves[i]]
+            is_module, is_tensor = (isinstance(leaves[i], t) for t in (torch.nn.Module, Tensor))
+            parts = list(leaves[i].parameters()) if is_module else [leaves[i]] * is_tensor
             flat = [torch.zeros(p.numel()) if p.grad is None else p.grad.flatten() for p in parts]
-            gradients.append(torch.cat(flat))
+            gradients.append(torch.cat(flat) if flat else torch.zeros(0))  # of a plain function
         results.append(gradients)
     for (i, name), theirs, right in zip(wanted, *results, strict=True):
         if not theirs.any() and right.any():
