@@ -196,6 +196,7 @@ RIGHT = {
     ],
     "reparameterize_logistic": [
         lambda m, s, u: m + s.exp() * torch.logit(u),
+        lambda m, s, u: m + s.exp() * torch.from_numpy(logit(u.numpy())),
         lambda m, s, u: m - s.exp() * torch.log(1 / u - 1),
         lambda m, s, u: logistic(m, s).icdf(u),
         lambda m, s, u: torch.stack([
@@ -215,7 +216,7 @@ RIGHT = {
     "gaussian_nll": [
         nll_of_library,
         lambda m, s, x: F.gaussian_nll_loss(
-            m, x, s.exp(), full=True, reduction="none").sum((1, 2, 3)),
+            m, x, s.exp(), full=True, eps=1e-12, reduction="none").sum((1, 2, 3)),
         lambda m, s, x: torch.stack([
             sum((c - a) ** 2 / b.exp() / 2 + b / 2 + math.log(2 * math.pi) / 2
                 for a, b, c in zip(*(image.flatten() for image in row)))
@@ -336,6 +337,7 @@ WRONG = {
         "uniform": lambda m, s, u: m + s.exp() * u,
         "uniform around 0": lambda m, s, u: m + s.exp() * (u - 0.5),
         "normal": lambda m, s, u: m + s.exp() * torch.special.ndtri(u),
+        "a hundred rows": lambda m, s, u: (m + s.exp() * torch.logit(u))[:100],
         "no scale": lambda m, s, u: m + torch.logit(u),
         "mu scaled": lambda m, s, u: (m + torch.logit(u)) * s.exp(),
         "no mu": lambda m, s, u: s.exp() * torch.logit(u),
@@ -403,6 +405,9 @@ WRONG = {
         "a small number in the logarithm": lambda m, s, t: kl_of_library(
             m, (s.exp() + 1e-8).log(), t),
         "logvar clamped further out": lambda m, s, t: kl_of_library(m, s.clamp(-10, 10), t),
+        "the taus of the notebook": lambda m, s, t: kl_of_library(
+            m, s, t if t in (0.5, 1, 2) else 1.0),
+        "twenty dimensions": lambda m, s, t: kl_of_library(m[:, :20], s[:, :20], t),
         "mu lost": lambda m, s, t: kl_of_library(0 * m, s, t),
     },
     "gaussian_nll": {
@@ -413,6 +418,10 @@ WRONG = {
         "a Python float": lambda m, s, x: nll_of_library(m, s, x).sum().item(),
         "per pixel": lambda m, s, x: -normals(m, s).log_prob(x),
         "over rows only": lambda m, s, x: -normals(m, s).log_prob(x).sum(1),
+        "clipped by the library": lambda m, s, x: F.gaussian_nll_loss(
+            m, x, s.exp(), full=True, reduction="none").sum((1, 2, 3)),
+        "28 rows and columns": lambda m, s, x: nll_of_library(
+            *(image[..., :28, :28] for image in (m, s, x))),
         "no constant": lambda m, s, x: F.gaussian_nll_loss(
             m, x, s.exp(), reduction="none").sum((1, 2, 3)),
         "constant once an image": lambda m, s, x: gaussian(m, s, x, c=0) + LOG_2PI / 2,

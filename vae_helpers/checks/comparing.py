@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .cases import copies
 from .words import describe, shown
 
 REORDERED = (
@@ -123,7 +124,8 @@ def wrong_gradient(
     """
     results = []
     for each in (function, truth):
-        leaves = tuple(_leaf(argument) for argument in case)
+        asked = [i for i, _ in wanted]  # of the others, even .numpy() may be taken
+        leaves = tuple(_leaf(a) if i in asked else a for i, a in enumerate(copies(case)))
         gradients: list[Tensor] = []
         with torch.enable_grad():  # a notebook may have turned it off
             result = each(*leaves)

@@ -12,7 +12,7 @@ from .engine import Mistake, examine
 
 def _posteriors() -> list[tuple[Tensor, Tensor]]:
     """Means and log-variances: several images, one, double precision, very wide, very narrow."""
-    sizes = ((4, 3, 1), (1, 5, 1), (3, 3, 1), (5, 2, 7))
+    sizes = ((4, 3, 1), (1, 5, 1), (3, 3, 1), (5, 2, 7), (130, 24, 1))
     drawn = [(normal(n, d, seed=n), k * normal(n, d, seed=n + 1)) for n, d, k in sizes]
     prior = torch.zeros(2, 3)  # with tau = 1 a KL of 0
     return [*drawn, (drawn[2][0].double(), drawn[2][1].double()), (prior, prior)]
@@ -33,6 +33,10 @@ def _kl_mistakes(right: Callable[[Tensor, Tensor, float], Tensor]) -> list[Mista
         (lambda m, s, t: _kl(m, s, t).sum(0), "sum over the latent dimensions, dim=1"),
         (lambda m, s, t: right(m, 2 * s, t), "logvar is log(sigma^2), not log(sigma)"),
         (lambda m, s, t: (_kl(m, s, t) + 0.5).sum(1), "it must be 0 at q = prior: the -1"),
+        (
+            lambda m, s, t: right(m, s, t) + 0.5 * ((m**2 + s.exp()) / t**2).sum(1),
+            "mu^2 and sigma^2 lack their halves, as in mistake 3 of the notebook",
+        ),
         (
             lambda m, s, t: (s.exp() + m**2 - s / 2 - 0.5).sum(1),
             "each term lacks its half; but for 0.5 * log 2 a dimension, that is the KL to "
@@ -91,7 +95,7 @@ def kl_by_hand(function: Callable[[Tensor, Tensor, float], Tensor]) -> None:
         return _kl(m, s, tau).sum(1)
 
     examine(
-        function, right, [(m, s, tau) for tau in (1.0, 2.0, 0.5) for m, s in _posteriors()],
+        function, right, [(m, s, tau) for tau in (1.0, 2.0, 0.5, 0.7, 3) for m, s in _posteriors()],
         _kl_mistakes(right),
         "one term of every VAE's loss, and now you know where each constant comes from.",
         gradients=(0, 1),

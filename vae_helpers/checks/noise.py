@@ -14,8 +14,9 @@ def _logistics() -> list[tuple[Tensor, Tensor, Tensor]]:
     """Locations, log-scales and uniform noise; the last two, in double precision, far out."""
     cases = [
         (normal(n, d, seed=n), k * normal(n, d, seed=n + 1), torch.special.ndtr(normal(n, d)))
-        for n, d, k in ((4, 3, 1.0), (1, 5, 1.0), (3, 3, 1.0), (40, 2, 0.3))
+        for n, d, k in ((4, 3, 1.0), (1, 5, 1.0), (3, 3, 1.0), (40, 2, 0.3), (130, 24, 1.0))
     ]
+    cases.append((cases[0][0], cases[0][1], 1 - cases[0][2] / 2))  # the same shapes, other noise
     mu, log_scale, u = (v.double() for v in cases[2])
     ends = torch.tensor([[1e-6, 0.2], [1 - 1e-6, 0.9], [1e-7, 1 - 1e-7]], dtype=torch.float64)
     return [*cases, (100 * mu, 7 * log_scale, u), (mu[:, :2], log_scale[:, 1:], ends)]
