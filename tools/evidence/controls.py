@@ -90,7 +90,7 @@ CONTROLS: dict[str, list[Controlled]] = {
             "beta 10 switches units off, slowly",
             "beta 1",
             "the same beta, begun with all units in use, equal epochs",
-            "kept[1] < min(16, kept[0])",
+            "kept[1] < 18",
         ),
         Controlled(
             "free bits keep units in use, and a smaller beta does better",
