@@ -46,7 +46,7 @@ CONTROLS: dict[str, list[Controlled]] = {
             "a Fréchet distance of principal components is blind to what else is wrong",
             "real digits",
             "densities over the same components, without a network",
-            "unclamped[(50, 50)] < frechet[best]",
+            "unclamped[50, 50] < frechet[best]",
         ),
         Controlled(
             "which code size generates best depends on the measure",
