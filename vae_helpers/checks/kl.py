@@ -33,10 +33,8 @@ def _kl_mistakes(right: Callable[[Tensor, Tensor, float], Tensor]) -> list[Mista
         (lambda m, s, t: _kl(m, s, t).sum(0), "sum over the latent dimensions, dim=1"),
         (lambda m, s, t: right(m, 2 * s, t), "logvar is log(sigma^2), not log(sigma)"),
         (lambda m, s, t: (_kl(m, s, t) + 0.5).sum(1), "it must be 0 at q = prior: the -1"),
-        (
-            lambda m, s, t: right(m, s, t) + 0.5 * ((m**2 + s.exp()) / t**2).sum(1),
-            "mu^2 and sigma^2 lack their halves, as in mistake 3 of the notebook",
-        ),
+        (lambda m, s, t: right(m, s, t) + 0.5 * ((m**2 + s.exp()) / t**2).sum(1),
+         "mu^2 and sigma^2 lack their halves, as in mistake 3 of the notebook"),
         (
             lambda m, s, t: (s.exp() + m**2 - s / 2 - 0.5).sum(1),
             "each term lacks its half; but for 0.5 * log 2 a dimension, that is the KL to "
