@@ -1,33 +1,21 @@
 """Autoencoder and VAE on equal terms, beyond what notebook 2 varies: size, KL weight, epochs.
 
-Results of single runs lie in build/evidence/, so that an interrupted call goes on where it
-stopped. Prints the table of docs/fair_comparison.md; a run takes minutes on one thread.
+Writes the table of docs/fair_comparison.md; a run takes minutes on one thread.
 """
 
-import argparse
-import json
 import math
-import os
-import sys
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import torch
+from over_seeds import kept, write_table
 from sklearn.decomposition import PCA
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 from torch.distributions import Normal
-from tqdm import tqdm
 
 import vae_helpers as vh
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tools"))
-from workers import environment, n_workers  # noqa: E402
-
-RUNS = ROOT / "build" / "evidence"
 USUAL = {"hidden": 400, "latent": 20, "epochs": 10, "beta": 1.0}
 SETTINGS: dict[str, dict[str, float]] = {
     "784-400-20, ten epochs": {},
@@ -74,12 +62,9 @@ def bounds(model: Any, densities: dict, x: Tensor, centres: Tensor, widths: Tens
     return {name: torch.stack(values) for name, values in rows.items()}
 
 
-def run(setting: str, seed: int) -> dict:
+def compare(setting: str, seed: int) -> dict:
     """Both models of a setting: reconstruction, and by density what the judges say."""
     chosen = {**USUAL, **SETTINGS[setting]}
-    file = RUNS / f"fair-{setting.replace(' ', '-').replace(',', '')}-{seed}.json"
-    if file.exists():
-        return json.loads(file.read_text(encoding="utf-8"))
     grey, labels = vh.load_mnist(train=True)
     train, test = vh.binarize(grey), vh.binarize(vh.load_mnist(train=False)[0])
     judge = vh.train_classifier(grey, labels, seed=seed)
@@ -122,9 +107,11 @@ def run(setting: str, seed: int) -> dict:
             sure = vh.class_probabilities(judge, pictures).max(dim=1).values > 0.9
             distance = vh.frechet_distance(features(torch.bernoulli(pictures)), features(test))
             result[name][key] = [sure.double().mean().item(), distance, found[key].mean().item()]
-    RUNS.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(result), encoding="utf-8")
     return result
+
+
+def run(setting: str, seed: int) -> dict:
+    return kept(f"fair-{setting}-{seed}", partial(compare, setting, seed))
 
 
 def table(results: dict[tuple[str, int], dict]) -> list[str]:
@@ -148,21 +135,5 @@ def table(results: dict[tuple[str, int], dict]) -> list[str]:
     return lines
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--jobs", type=int, default=n_workers())
-    options = parser.parse_args()
-    jobs = [(setting, seed) for seed in range(options.seeds) for setting in SETTINGS]
-    os.environ.update(environment(options.jobs))
-    with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
-        found = list(tqdm(pool.map(run, *zip(*jobs)), total=len(jobs), unit="run"))
-    file = ROOT / "docs" / "fair_comparison.md"
-    intro = file.read_text(encoding="utf-8").split("\nSeeds: ")[0].rstrip("\n")
-    text = "\n".join([intro, "", f"Seeds: {options.seeds}", "", *table(dict(zip(jobs, found)))])
-    file.write_text(text + "\n", encoding="utf-8")
-    print(text)
-
-
 if __name__ == "__main__":
-    main()
+    write_table(__doc__, run, list(SETTINGS), 3, table, "fair_comparison.md")

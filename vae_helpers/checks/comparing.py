@@ -1,6 +1,5 @@
 """How a learner's result differs from the right one: in its numbers, and in its gradients."""
 
-import copy
 import math
 import numbers
 from collections.abc import Callable, Sequence
@@ -104,13 +103,6 @@ def first_difference(found: Tensor, expected: Tensor, rtol: float) -> str:
     return f"{text} ({int(off.sum())} of {off.numel()} numbers differ)"
 
 
-def _leaf(argument: Any) -> Any:
-    if isinstance(argument, torch.nn.Module):
-        return copy.deepcopy(argument)
-    floating = isinstance(argument, Tensor) and argument.is_floating_point()
-    return argument.clone().requires_grad_() if floating else argument
-
-
 def wrong_gradient(
     function: Any,
     truth: Callable[..., Any],
@@ -124,8 +116,10 @@ def wrong_gradient(
     """
     results = []
     for each in (function, truth):
-        asked = [i for i, _ in wanted]  # of the others, even .numpy() may be taken
-        leaves = tuple(_leaf(a) if i in asked else a for i, a in enumerate(copies(case)))
+        leaves = copies(case)
+        for i, _ in wanted:  # of the others, even .numpy() may be taken
+            if isinstance(leaves[i], Tensor):
+                leaves[i].requires_grad_()
         gradients: list[Tensor] = []
         with torch.enable_grad():  # a notebook may have turned it off
             result = each(*leaves)

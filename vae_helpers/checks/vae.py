@@ -43,9 +43,14 @@ def _nll(m: Tensor, s: Tensor, x: Tensor, weights: tuple[float, ...] = (0.5, 0.5
     return _total(a * (x - m).square() / s.exp() + b * s + c * LOG_2PI)
 
 
+def _extreme(logvar: Tensor) -> bool:
+    """Tell whether a variance is so small or large that somebody may clip it."""
+    return bool(logvar.abs().max() > 11)
+
+
 def _weighted(weights: tuple[float, ...]) -> Callable[..., Tensor | None]:
     """The wrong formula; of extreme widths, which a library may clip, it has no opinion."""
-    return lambda m, s, x: None if s.abs().max() > 11 else _nll(m, s, x, weights)
+    return lambda m, s, x: None if _extreme(s) else _nll(m, s, x, weights)
 
 
 def _gaussian_pixels() -> list[tuple[Tensor, Tensor, Tensor]]:
@@ -65,7 +70,7 @@ def gaussian_nll(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:
     """`f(x_mean, x_logvar, x)`: -log p(x | z) per image, (N,), in nats, constants included."""
 
     def of_extremes(m: Tensor, s: Tensor, x: Tensor) -> str:
-        return "" if s.abs().max() < 11 else (
+        return "" if not _extreme(s) else (
             "Right for ordinary widths. Is the variance clipped (F.gaussian_nll_loss does that), "
             "something added to it, or the density computed before its logarithm?"
         )  # fmt: skip
