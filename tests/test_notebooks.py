@@ -81,7 +81,7 @@ def test_cells_are_short_and_prose_stands_between_them(notebook):
     kinds = "".join(cell.cell_type[0] for cell in notebook.cells)
     assert "ccc" not in kinds, f"three code cells in a row at cell {kinds.index('ccc')}"
     words = sum(len(cell.source.split()) for cell in notebook.cells if cell.cell_type[0] == "m")
-    assert 50 <= words / len(sizes) <= 110
+    assert 50 <= words / len(sizes) <= 100
 
 
 def test_headings_nest(notebook):
