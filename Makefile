@@ -25,7 +25,7 @@ test: $(READY)  ## style, types, unit tests, and every notebook against its stor
 lab: $(READY)  ## open the notebooks in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
-student: $(READY)  ## copies of the notebooks without solutions and outputs go to build/student/
+student: $(READY)  ## a folder to hand out, build/student/: notebooks without solutions, the package, instructions
 	$(BIN)/python tools/student_edition.py
 
 grade: $(READY)  ## judge the notebooks that students handed in: make grade SUBMISSIONS=folder

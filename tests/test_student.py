@@ -4,6 +4,9 @@ import functools
 import inspect
 import math
 import re
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import nbformat
@@ -128,10 +131,49 @@ def test_student_edition_lacks_solutions_and_outputs_and_nothing_else(path):
     assert not re.search(r"\bsolution", "".join(cell.source for cell in student.cells), re.I)
 
 
-def test_make_student_writes_every_notebook(tmp_path, capsys):
+@pytest.fixture(scope="module")
+def handed_out(tmp_path_factory):
+    """The folder of `make student`, written over that of an older version."""
+    folder = tmp_path_factory.mktemp("student")
+    (folder / "vae_helpers-0.0.1-py3-none-any.whl").touch()
+    assert main(folder) == 0
+    return folder
+
+
+def test_make_student_writes_every_notebook(handed_out):
     """That they run top to bottom, unsolved, is tested in test_robustness.py."""
-    assert main(tmp_path) == 0
-    assert len(capsys.readouterr().out.split()) == len(PATHS)
     for path in PATHS:
         expected = student_edition(nbformat.read(path, as_version=4))
-        assert nbformat.read(tmp_path / path.name, as_version=4) == expected
+        assert nbformat.read(handed_out / path.name, as_version=4) == expected
+
+
+def test_the_instructions_name_what_lies_beside_them(handed_out):
+    names = {path.name for path in handed_out.iterdir()}
+    assert len(names) == len(PATHS) + 3
+    page = (handed_out / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"[\w.-]+\.(?:whl|txt|ipynb)\b", page))
+    assert named <= names
+    assert names - named <= {path.name for path in PATHS} | {"README.md"}
+    for system in ("Linux", "macOS", "Windows"):
+        assert f"**{system}**" in page
+
+
+def test_the_wheel_holds_all_that_the_package_needs(handed_out, tmp_path):
+    """Data and JavaScript, too: it is unpacked elsewhere and used."""
+    (wheel,) = handed_out.glob("*.whl")
+    packed = set(zipfile.ZipFile(wheel).namelist())
+    files = {path.relative_to(ROOT) for path in (ROOT / "vae_helpers").rglob("*.*")}
+    assert {path.as_posix() for path in files if "__pycache__" not in path.parts} <= packed
+    assert not any("test" in name.split("/")[0] for name in packed)
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    code = """
+        import vae_helpers as vh
+        images, labels = vh.load_mnist(train=False)
+        explorer = vh.latent_explorer(vh.VAE(latent_dim=2), images[:5], labels[:5])
+        print(vh.__file__, len(images), len(explorer._esm) > 1000)
+    """
+    command = [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"]
+    command[-1] += inspect.cleandoc(code)
+    where, n_images, has_code = subprocess.check_output(command, text=True).split()
+    assert Path(where).is_relative_to(tmp_path)
+    assert (n_images, has_code) == ("10000", "True")
