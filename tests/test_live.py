@@ -533,9 +533,12 @@ def test_keys_do_everything_on_the_map(chromium, tmp_path, both):
         page.keyboard.press("a")
         for _ in range(12):
             page.keyboard.press("ArrowUp")
+        next_mark = page.get_by_text("A is marked. Now mark B")
+        assert next_mark.is_visible()
         assert not page.locator(".vl-strips").is_visible()
         page.keyboard.press("b")
         assert page.locator(".vl-strips").is_visible()
+        assert not next_mark.is_visible()
         status = page.locator("[role=status]")
         assert status.inner_text() == "", "nothing is announced while the point moves"
         page.wait_for_function("document.querySelector('[role=status]').textContent !== ''")
@@ -572,12 +575,19 @@ def test_a_digit_shows_its_posterior(chromium, tmp_path, both, flat, digits):
             n += d[i] > 240 && Math.abs(d[i + 1] - 212) < 12 && d[i + 2] < 90;
           return n; }"""
         assert tab.get(yellow) > 20
+        for name in ("Image 3, a 1", "Image 11, a 5"):  # far out, narrow: not below the cross
+            tab.page.get_by_role("radio", name=name).click(force=True)
+            assert tab.get(yellow) > 20
         tab.page.get_by_role("button", name="Erase").click()
         assert tab.pixels(name="digit") is None
         assert tab.get(yellow) == 0
         tab.drag(".vl-field", (0.4, 0.2), (0.6, 0.5), (0.4, 0.8))
-        assert 10 < sum(tab.pixels(name="digit")) / 255 < 300
+        alone = tab.pixels(name="digit")
+        assert 10 < sum(alone) / 255 < 300
         assert tab.get(yellow) > 20
+        tab.page.get_by_role("radio", name="Image 15, a 7").click(force=True)
+        tab.drag(".vl-field", (0.4, 0.2), (0.6, 0.5), (0.4, 0.8))
+        assert tab.pixels(name="digit") == alone, "not over the digit that was picked"
         assert tab.console == []
 
 

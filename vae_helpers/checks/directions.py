@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from .comparing import difference, normal
-from .engine import Mistake, examine
+from .engine import examine
+from .known_mistakes import Mistake
 from .words import shown
 
 NORM = "divide by its norm at the end"

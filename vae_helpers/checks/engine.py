@@ -5,21 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from .cases import copies, unchanged
-from .comparing import alike, difference, wrong_gradient
+from .comparing import difference, wrong_gradient
+from .known_mistakes import Mistake, by_chance, known
 from .verdicts import State, say
 from .words import argument_names, describe, their_error
 
-Mistake = tuple[Callable[..., Any], str]
 Compare = Callable[[Any, Any, tuple[Any, ...]], str]
 
 NOT_TRIED = "not solved yet: replace the raise with your own lines, and run again"
 IN_PLACE = (
     "your function changes its argument in place, which the caller will not expect; work on new "
     "tensors (x + 1, not x += 1)"
-)
-BY_CHANCE = (
-    "the same arguments give another result when tried again: your function draws random numbers "
-    "of its own; use those that you were given, if any"
 )
 
 
@@ -128,45 +124,7 @@ class _Tried:
         names = argument_names(self.function, len(case))
         general = f"{message}; tried with {describe(names, case)}"
         return (
-            (_by_chance(self.function, found, case) if self.rtol < 1e-2 else "")
-            or _known(self.function, found, case, cases, self.mistakes, self.rtol)
+            (by_chance(self.function, found, case) if self.rtol < 1e-2 else "")
+            or known(self.function, found, case, cases, self.mistakes, self.rtol)
             or (f"{general}. {advice}" if advice else general)
         )
-
-
-def _by_chance(function: Any, found: Any, case: tuple[Any, ...]) -> str:
-    """Notice random numbers of the learner's own: a second call gives another result."""
-    try:
-        again = function(*copies(case))
-    except Exception as error:
-        return f"the same arguments, tried again: {their_error(error, function)}"
-    return "" if alike(found, again) else BY_CHANCE
-
-
-def _known(
-    function: Any,
-    found: Any,
-    case: tuple[Any, ...],
-    cases: Sequence[tuple[Any, ...]],
-    mistakes: Sequence[Mistake],
-    rtol: float,
-) -> str:
-    """Return the hint of the one mistake that gives just this, everywhere, or an empty string."""
-    results = {id(case): found}
-
-    def agrees(wrong: Callable[..., Any], other: tuple[Any, ...]) -> bool:
-        try:
-            expected = wrong(*other)
-        except RuntimeError:  # of shapes that this mistake can't take
-            return True
-        if expected is None:
-            return True
-        if id(other) not in results:
-            try:
-                results[id(other)] = function(*copies(other))
-            except Exception:
-                return False
-        return not difference(results[id(other)], expected, rtol)
-
-    hints = {hint for wrong, hint in mistakes if all(agrees(wrong, c) for c in (case, *cases))}
-    return hints.pop() if len(hints) == 1 else ""

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from .comparing import normal
-from .engine import Mistake, examine
+from .engine import examine
+from .known_mistakes import Mistake
 
 
 def _posteriors() -> list[tuple[Tensor, Tensor]]:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from .comparing import normal
-from .engine import Mistake, examine
+from .engine import examine
+from .known_mistakes import Mistake
 
 LOG_2PI = math.log(2 * math.pi)
 ONLY_SQUARES = "that is the squared error: where are x_logvar and the constant log(2 pi) / 2?"

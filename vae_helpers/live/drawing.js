@@ -88,9 +88,10 @@ function stroke(field, across, down, [x0, y0], [x1, y1]) {
 
 /**
  * The field. `onDraw(isNew)` is called after each stroke or erasure by the reader.
- * `image(centred)` is what the network sees; `show(image)` puts an image on the field.
+ * `image(centred)` is what the network sees; `show(image)` puts an image on the field, and the
+ * first stroke after it goes over the image, or, if `anew`, begins with an empty field.
  */
-export function drawingField(shape, binary, say, onDraw) {
+export function drawingField(shape, binary, say, onDraw, anew = false) {
   const [, height, width] = shape;
   const [across, down] = [width * FINE, height * FINE];
   const field = new Float32Array(across * down);
@@ -101,7 +102,7 @@ export function drawingField(shape, binary, say, onDraw) {
       + "delete erases everything.",
   });
   const pen = { at: [across / 2, down / 2], isDown: false };
-  let empty = true;
+  let [empty, shown] = [true, false]; // shown: what is on the field was not drawn there
 
   const repaint = () => {
     const context = canvas.getContext("2d");
@@ -109,10 +110,15 @@ export function drawingField(shape, binary, say, onDraw) {
     field.forEach((value, i) => pixels.data.fill(255 * value, 4 * i, 4 * i + 3));
     for (let i = 3; i < pixels.data.length; i += 4) pixels.data[i] = 255;
     context.putImageData(pixels, 0, 0);
+    if (empty) invite(context, across, down);
     if (document.activeElement === canvas || canvas.getRootNode().activeElement === canvas)
       ring(context, pen);
   };
   const draw = (from, to) => {
+    if (anew && shown) {
+      field.fill(0);
+      [empty, shown] = [true, false];
+    }
     const isNew = empty;
     empty = false;
     stroke(field, across, down, from, to);
@@ -122,7 +128,7 @@ export function drawingField(shape, binary, say, onDraw) {
   };
   const clear = () => {
     field.fill(0);
-    [empty, pen.isDown] = [true, false];
+    [empty, shown, pen.isDown] = [true, false, false];
     repaint();
   };
 
@@ -169,10 +175,18 @@ export function drawingField(shape, binary, say, onDraw) {
         field[i] = image[row * width + Math.floor((i % across) / FINE)];
       }
       empty = !image.some((value) => value > 0);
+      shown = !empty;
       pen.isDown = false;
       repaint();
     },
   };
+}
+
+function invite(context, across, down) {
+  context.fillStyle = "#9a9a9a";
+  context.font = `${Math.round(across / 11)}px sans-serif`;
+  context.textAlign = "center";
+  context.fillText("draw here", across / 2, down / 2);
 }
 
 /** Where the pen is, for those who draw by keys; filled while it is down. */

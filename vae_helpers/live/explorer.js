@@ -1,4 +1,4 @@
-// The latent explorer: a map on the left, what is decoded at z on the right, a digit below.
+// The latent explorer: a map on the left; on the right what is decoded at z, and a digit.
 
 import { COLOURS, latentMap, sign } from "./map.js";
 import { announcer, button, choice, figures, h, number, paint, picture, reporter, toggle }
@@ -8,6 +8,8 @@ import { arc, cdf, density, line } from "./space.js";
 import { Vae } from "./vae.js";
 
 const STRIP = 9; // images from A to B
+const HOW = "Click the map, or drag on it. By keys, once it has the focus: arrows (small steps with "
+  + "Shift), Home for the middle, a and b for the marks.";
 
 /** Codes (x, y) of the given images, and the place of each label among the classes. */
 function givenCodes(vae, given) {
@@ -34,20 +36,25 @@ function strips(vae) {
   const rows = { line, arc };
   const canvases = Object.keys(rows).map((name) =>
     picture(vae.shape, `Images decoded along the ${name} from A to B`, STRIP));
-  const captions = ["straight line", "arc, at even angles from the origin (dashed)"];
+  const captions = ["along the straight line (bent on the map in equal shares)",
+    "along the arc, at even angles from the origin (dashed)"];
   const element = h("div", { className: "vl-strips", hidden: true }, ...canvases.map((canvas, i) =>
     h("figure", {}, canvas, h("figcaption", {}, captions[i]))));
+  const next = h("p", { className: "vl-hint", hidden: true });
   const show = ({ A, B }) => {
     element.hidden = !(A && B);
+    next.hidden = Boolean(A) === Boolean(B);
+    next.textContent = `${A ? "A" : "B"} is marked. Now mark ${A ? "B" : "A"} elsewhere: two rows `
+      + "of images will lead from A to B.";
     if (element.hidden) return;
     Object.values(rows).forEach((path, i) => path(A, B, STRIP).forEach((z, k) =>
       paint(canvases[i], vae.picture(z), vae.shape, k * vae.shape[2])));
   };
-  return { element, show };
+  return { element, next, show };
 }
 
 function figureNames(vae) {
-  const names = { z: "z", p: "p, share of the prior below", density: "Prior density" };
+  const names = { z: "z", p: "p: share of the prior to the left, and below", density: "Prior density" };
   if (vae.plan.judge) names.judge = "The judge sees";
   return names;
 }
@@ -58,7 +65,7 @@ function pair(values, digits) {
 
 /** What the judge makes of an image: the two likeliest classes. */
 function verdict(vae, image) {
-  return vae.judge(image).slice(0, 2)
+  return vae.judge(image).slice(0, 2).filter(([, share], i) => i === 0 || share >= 0.005)
     .map(([name, share]) => `${name} (${Math.round(100 * share)}%)`).join(", ");
 }
 
@@ -82,7 +89,7 @@ function render({ model, el }) {
     paint(decoded, image, vae.shape);
     terms.set("z", pair(state.z, 2));
     terms.set("p", pair(state.z.map(cdf), 3));
-    terms.set("density", number(density(state.z), 4));
+    terms.set("density", number(density(state.z), 5));
     const seen = vae.plan.judge ? verdict(vae, image) : "";
     if (seen) terms.set("judge", seen);
     if (state.posterior) panel.here(vae.nll(logits, state.digit));
@@ -144,18 +151,18 @@ function render({ model, el }) {
       map.repaintAll();
     }).element);
   const removeMarks = () => ["A", "B"].forEach((name) => mark(name, null));
-  const side = h("div", { className: "vl-stack" },
-    h("div", { className: "vl-point" },
-      h("figure", {}, decoded, h("figcaption", {}, "decoded at z")), terms.element),
-    h("div", { className: "vl-row", role: "group", "aria-label": "Two marks" },
-      button("Mark A here", () => mark("A", state.z)), button("Mark B here", () => mark("B", state.z)),
-      button("Remove marks", removeMarks)));
+  const marks = h("div", { className: "vl-row", role: "group", "aria-label": "Two marks" },
+    button("Mark A here", () => mark("A", state.z)), button("Mark B here", () => mark("B", state.z)),
+    button("Remove marks", removeMarks));
+  const point = h("div", { className: "vl-point" },
+    h("figure", {}, decoded, h("figcaption", {}, "decoded at z")), terms.element);
   const root = h("div", { className: "vae-live", role: "group", "aria-label": "Latent explorer" },
-    controls,
+    controls, h("p", { className: "vl-hint" }, HOW),
     h("div", { className: "vl-columns" },
-      h("div", { className: "vl-stack vl-wide" }, map.element, ...(labels ? [legend(classes)] : [])),
-      side),
-    between.element, panel.element, speaker.element);
+      h("div", { className: "vl-stack vl-wide" }, map.element,
+        ...(labels ? [legend(classes)] : []), marks, between.next),
+      h("div", { className: "vl-stack" }, point, panel.element)),
+    between.element, speaker.element);
   root.setAttribute("data-lm-suppress-shortcuts", "true"); // JupyterLab's own keys stay out
   el.append(root);
   setSpacing(state.spacing);

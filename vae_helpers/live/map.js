@@ -126,7 +126,8 @@ export function latentMap(vae, state, codes, labels, onMove, onKey) {
     context.clearRect(0, 0, top.width, top.height);
     context.drawImage(points, 0, 0);
     context.setTransform(scale, 0, 0, scale, 0, 0);
-    paintMarks(context, state.marks, place, trace);
+    paintMarks(context, state.marks, place, trace, [top.width / scale, top.height / scale]);
+    paintCross(context, ...place(state.z));
     if (state.posterior) {
       const { mu, logvar } = state.posterior;
       trace(context, ellipse(mu, logvar, 2));
@@ -134,14 +135,6 @@ export function latentMap(vae, state, codes, labels, onMove, onKey) {
       trace(context, ellipse(mu, logvar, 1));
       stroked(context, "#000", "#ffd43b", 1);
     }
-    const [x, y] = place(state.z);
-    context.beginPath();
-    context.arc(x, y, 9, 0, 2 * Math.PI);
-    context.moveTo(x - 14, y);
-    context.lineTo(x + 14, y);
-    context.moveTo(x, y - 14);
-    context.lineTo(x, y + 14);
-    stroked(context, "#000", "#fff", 2);
   };
   const repaintAll = () => {
     paintCodes();
@@ -181,8 +174,18 @@ export function latentMap(vae, state, codes, labels, onMove, onKey) {
   return { element, showTiles, repaint: paintTop, repaintAll, stop };
 }
 
-/** The marks A and B, the line between them whole and the arc dashed. */
-function paintMarks(context, marks, place, trace) {
+/** The point z: four strokes around an open middle, where a narrow posterior or a mark may lie. */
+function paintCross(context, x, y) {
+  context.beginPath();
+  for (const [dx, dy] of [[1, 0], [0, 1], [-1, 0], [0, -1]]) {
+    context.moveTo(x + 11 * dx, y + 11 * dy);
+    context.lineTo(x + 19 * dx, y + 19 * dy);
+  }
+  stroked(context, "#000", "#fff", 2);
+}
+
+/** The marks A and B, wholly inside; the line between them whole and the arc dashed. */
+function paintMarks(context, marks, place, trace, size) {
   if (marks.A && marks.B) {
     trace(context, line(marks.A, marks.B, 60));
     stroked(context, "#000", "#74c0fc", 2);
@@ -193,7 +196,7 @@ function paintMarks(context, marks, place, trace) {
   }
   for (const [name, z] of Object.entries(marks)) {
     if (!z) continue;
-    const [x, y] = place(z);
+    const [x, y] = place(z).map((v, i) => Math.min(size[i] - 11, Math.max(11, v)));
     context.beginPath();
     context.arc(x, y, 9, 0, 2 * Math.PI);
     stroked(context, "#000", "#fff", 1);

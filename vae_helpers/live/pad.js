@@ -97,7 +97,7 @@ function render({ model, el }) {
         h("div", { className: "vl-row" }, erase, centred.element),
         h("div", { className: "vl-row", role: "group", "aria-label": "Examples" },
           h("span", { className: "vl-name" }, "Or try"), ...tries),
-        h("div", { className: "vl-row vl-pair" },
+        h("div", { className: "vl-pair" },
           h("figure", {}, seen, h("figcaption", {}, "seen")),
           h("figure", {}, rebuilt, h("figcaption", {}, "reconstruction")))),
       h("div", { className: "vl-stack vl-wide" },

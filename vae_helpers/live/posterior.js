@@ -36,23 +36,21 @@ export function posteriorPanel(vae, given, say, onDigit) {
     onDigit(null);
   };
   if (grey) {
-    field = drawingField(vae.shape, vae.binary, say, drawn);
+    field = drawingField(vae.shape, vae.binary, say, drawn, true);
     field.clear();
     centred = toggle("Centre and scale as MNIST does", true, drawn);
   }
-  const drawing = grey
-    ? h("div", { className: "vl-stack" }, field.canvas,
-        h("div", { className: "vl-row" }, button("Erase", clear), centred.element))
-    : h("div", {}, button("None", clear));
-  const shown = h("div", { className: "vl-row vl-pair" },
+  const buttons = grey ? [button("Erase", clear), centred.element] : [button("None", clear)];
+  const shown = h("div", { className: "vl-pair" },
     h("figure", {}, original, h("figcaption", {}, "seen")),
-    h("figure", {}, rebuilt, h("figcaption", {}, "reconstruction")));
+    h("figure", {}, rebuilt, h("figcaption", {}, "rebuilt")));
   const element = h("section", { className: "vl-panel", "aria-label": "A digit and its posterior" },
     h("p", { className: "vl-title" }, "A digit and its posterior"),
     h("p", { className: "vl-hint" }, hint(grey, given)),
     ...(thumbs ? [thumbs.element] : []),
-    h("div", { className: "vl-columns" }, drawing, h("div", { className: "vl-stack" }, shown,
-      terms.element)));
+    h("div", { className: "vl-digit" }, ...(grey ? [field.canvas] : []),
+      h("div", { className: "vl-stack" }, shown, h("div", { className: "vl-row" }, ...buttons))),
+    terms.element);
 
   const show = (image, score) => {
     const blank = new Float32Array(vae.shape[0] * vae.shape[1] * vae.shape[2]);
@@ -68,8 +66,9 @@ export function posteriorPanel(vae, given, say, onDigit) {
 function hint(grey, given) {
   const ways = [given ? "pick one" : "", grey ? "draw one" : ""].filter(Boolean).join(" or ");
   return `${ways ? `${ways[0].toUpperCase()}${ways.slice(1)}. ` : ""}The encoder answers with a `
-    + "posterior: the yellow ellipses on the map, at one and two standard deviations. Its KL is "
-    + "what it costs to name this place, counted from the prior.";
+    + "posterior: where on the map the image may come from (yellow, one and two standard "
+    + "deviations). Its KL tells how far it is from the prior: 0 if it were the prior itself; the "
+    + "narrower and the farther out, the larger.";
 }
 
 /** Small pictures as radio buttons: one stop of the tab key, arrow keys between them. */
