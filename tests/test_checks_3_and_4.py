@@ -156,8 +156,12 @@ def without_ties(is_rare, scores):
 
 
 def quantiles(p, mu, sigma, rounds=100, width=12.0):
-    low = (mu - width * sigma).min().double().repeat(len(p))
-    high = (mu + width * sigma).max().double().repeat(len(p))
+    ends = (mu - width * sigma).min(), (mu + width * sigma).max()
+    return bisected(p, mu, sigma, *ends, rounds)
+
+
+def bisected(p, mu, sigma, low, high, rounds=100):
+    low, high = (end.double().repeat(len(p)) for end in (low, high))
     for _ in range(rounds):
         middle = (low + high) / 2
         right = cdf((middle[:, None] - mu) / sigma).mean(1) < p
@@ -189,7 +193,8 @@ def quantiles_of_library(p, mu, sigma):
 
 def quantiles_on_a_fine_grid(p, mu, sigma):
     m, s = mu.double().numpy(), sigma.double().numpy()
-    z = np.unique(np.concatenate([m + s * k for k in np.linspace(-8, 8, 801)]))
+    steps = np.linspace(-8, 8, 801 if len(m) < 500 else 9)  # many parts are a grid themselves
+    z = np.unique(np.concatenate([m + s * k for k in steps]))
     shares = np.mean([norm.cdf((z - a) / b) for a, b in zip(m, s, strict=True)], axis=0)
     return torch.as_tensor(np.interp(p.numpy(), shares, z))
 
@@ -528,6 +533,8 @@ WRONG = {
         "variance": lambda m, s, n: ellipse(m, 2 * s, n),
         "four variances": lambda m, s, n: ellipse(m, 2 * s, n, sigmas=4.0),
         "around zero": lambda m, s, n: ellipse(0 * m, s, n),
+        "as many as steps fit in": lambda m, s, n: m + 2 * (s / 2).exp() * torch.stack(
+            [(a := torch.arange(0, 2 * math.pi, 2 * math.pi / n)).cos(), a.sin()], 1),
         "a circle": lambda m, s, n: ellipse(m, s[:1].repeat(2), n),
         "axes swapped": lambda m, s, n: ellipse(m, s.flip(0), n),
         "last is first": lambda m, s, n: torch.cat(
@@ -637,6 +644,13 @@ WRONG = {
         "within 100": lambda p, m, s: quantiles(p, m, s).clamp(-100, 100),
         "too few rounds": lambda p, m, s: quantiles(p, m, s, rounds=8),
         "starts too near": lambda p, m, s: quantiles(p, m, s, width=1.0),
+        "starts at three sigma": lambda p, m, s: quantiles(p, m, s, width=3.0),
+        "starts by the mean width": lambda p, m, s: bisected(
+            p, m, s, m.min() - 10 * s.mean(), m.max() + 10 * s.mean()),
+        "starts at four sigma of the whole": lambda p, m, s: bisected(p, m, s, *(
+            m.mean() + k * (s.square().mean() + m.var(correction=0)).sqrt() for k in (-4, 4))),
+        "20 rounds": lambda p, m, s: quantiles(p, m, s, rounds=20),
+        "the first thousand parts": lambda p, m, s: quantiles(p, m[:1000], s[:1000]),
         "three rounds of Newton": lambda p, m, s: by_newton(p, m, s, steps=3),
         "Newton that runs away": by_newton,
         "variance for sigma": lambda p, m, s: quantiles(p, m, s**2),

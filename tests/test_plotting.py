@@ -66,6 +66,16 @@ def test_borders_run_between_the_classes_and_each_class_has_its_name():
         assert regions[column] == int(text.get_text())
 
 
+def test_a_class_is_named_in_its_largest_region():
+    regions = torch.tensor([[1, 0, 0, 0], [0, 0, 2, 2], [1, 1, 1, 1], [2, 2, 0, 1]])
+    figure = plot_image_grid({"": (torch.zeros(16, 1, 3, 3), uniform_grid(4))}, regions.flatten())
+    places = {t.get_text(): t.get_position() for t in figure.axes[0].texts}
+    found = {name: (int(y // 4), int(x // 4)) for name, (x, y) in places.items()}
+    assert found["0"] in {(0, 1), (0, 2), (0, 3), (1, 0), (1, 1)}
+    assert found["1"] in {(2, 0), (2, 1), (2, 2), (2, 3), (3, 3)}, "not alone in its corner"
+    assert len(found) == 3
+
+
 def test_images_come_in_labelled_rows():
     rows = {"a": torch.zeros(4, 1, 5, 5), "b": torch.ones(4, 1, 5, 5)}
     figure = plot_images(rows)

@@ -96,7 +96,7 @@ def first_difference(found: Tensor, expected: Tensor, rtol: float) -> str:
     place = tuple(off.nonzero()[0].tolist())
     text = f"at index {list(place)} you have {shown(a[place].item())}, expected "
     text += shown(b[place].item())
-    if torch.allclose(a, -b):
+    if a[place] != 0 and torch.allclose(a, -b, rtol, atol):
         return f"{text}: the sign is the wrong way round"
     if a.dim() == 1 and torch.allclose(a.sort().values, b.sort().values, rtol, atol):
         return f"{text}: {REORDERED}"

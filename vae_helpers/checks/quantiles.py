@@ -11,11 +11,15 @@ from .engine import examine
 
 
 def _mixtures() -> list[tuple[Tensor, Tensor, Tensor]]:
-    """Probabilities in no order; few, one and many Gaussians, narrow, wide, far out."""
+    """Probabilities in no order; few, one and many Gaussians, narrow, wide, far out.
+
+    Whoever searches between ends that are too narrow, or in too few rounds, misses some of them.
+    """
     some = torch.tensor([0.5, 0.05, 0.95, 0.3, 0.7])
     ends = torch.tensor([0.9995, 0.002, 0.5, 0.0005])
     mu, sigma = normal(40, seed=1), (normal(40, seed=2) - 1).exp()
-    apart = torch.tensor([-2.0, 0.4, 1.1])
+    apart, one = torch.tensor([-2.0, 0.4, 1.1]), torch.ones(1)
+    thin, far = torch.full((200,), 0.1), torch.tensor([0.0] * 199 + [100.0])
     return [
         (some, apart, torch.tensor([0.3, 1.0, 0.5])),
         (some[:3], torch.tensor([1.7]), torch.tensor([0.2])),
@@ -25,6 +29,15 @@ def _mixtures() -> list[tuple[Tensor, Tensor, Tensor]]:
         (some, 1e-6 * apart, 1e-6 + 0 * apart),
         (some.double(), mu.double() / 50 + 2, sigma.double() / 20),
         (some[:1], torch.cat([mu, 60 + mu[:9]]), torch.cat([0.01 + 0 * sigma, 5 * sigma[:9]])),
+        (
+            torch.tensor([0.0005, 0.9998, 0.001]),
+            3 * one,
+            one,
+        ),  # far from the middle of a single one
+        (torch.tensor([0.005, 0.994]), torch.zeros(50), torch.tensor([0.01] * 49 + [100.0])),
+        (torch.tensor([0.998, 0.3]), far, thin),
+        (some.double(), 100 * torch.tensor([-1.0, 1.0]).double(), 0.01 * torch.ones(2).double()),
+        (some, normal(1500, seed=3).sort().values, 0.1 + normal(1500, seed=4).abs()),
     ]
 
 
@@ -77,7 +90,10 @@ def aggregate_quantiles(function: Callable[[Tensor, Tensor, Tensor], Tensor]) ->
             (lambda p, m, s: truth(p, m, s.square()), "divide by sigma, not by its square"),
             (lambda p, m, s: truth(p.sort().values, m, s), "in the order of p"),
             (lambda p, m, s: below(p, m, s), "that is the CDF; its inverse is wanted"),
-            (lambda p, m, s: truth(p, m, s).clamp(-5, 5), "codes may lie further out than 5"),
+            (
+                lambda p, m, s: truth(p, m, s).clamp(-5, 5),
+                "codes may lie further out than 5: take the ends from mu and sigma",
+            ),
         ],
         "with these as coordinates, each row and column of a map holds as many codes as the next.",
         compare=compare,

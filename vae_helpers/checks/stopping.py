@@ -71,7 +71,8 @@ def early_stopping(function: Callable[[Losses, int, int], tuple[int, int]]) -> N
         (lambda v, p, s: _stop(v, p, s)[::-1], "the last epoch first, then the best one"),
         (lambda v, p, s: _stop(v, p, s, first=0), "the first epoch is number 1, not 0"),
         (lambda v, p, s: _stop(v, p, s, short=1), "one epoch too soon: all of patience must pass"),
-        (lambda v, p, s: _stop(v, p, s, short=-1), "one epoch too late: it ends with patience"),
+        (lambda v, p, s: _stop(v, p, s, short=-1),
+         "one epoch too late: it ends once the best lies patience epochs back"),
         (lambda v, p, s: _stop(v, p, s, ties=False), "an equal loss counts as improvement here"),
         (lambda v, p, s: _stop(v, p, 1), "epochs before start don't count: neither as best, nor"
          " as a low to be beaten"),

@@ -18,8 +18,8 @@ if TYPE_CHECKING:  # Matplotlib is loaded by the first figure.
 
 
 def _draw_borders(ax: Axes, regions: np.ndarray, height: int, width: int) -> None:
-    """Lines between tiles of different classes; each class named once, inside."""
-    from scipy.ndimage import distance_transform_cdt
+    """Lines between tiles of different classes; each class named once, in its largest region."""
+    from scipy import ndimage
 
     n = len(regions)
     line: dict[str, Any] = {"color": "#ff9d1f", "linewidth": 2}
@@ -28,7 +28,9 @@ def _draw_borders(ax: Axes, regions: np.ndarray, height: int, width: int) -> Non
     for i, j in np.argwhere(regions[1:] != regions[:-1]):
         ax.plot([j * width, (j + 1) * width], [(i + 1) * height] * 2, **line)
     for label in np.unique(regions):
-        depth = distance_transform_cdt(np.pad(regions == label, 1))[1 : n + 1, 1 : n + 1]
+        pieces, _ = ndimage.label(regions == label)
+        largest = pieces == np.bincount(pieces.flat)[1:].argmax() + 1  # 0 is outside
+        depth = ndimage.distance_transform_cdt(np.pad(largest, 1))[1 : n + 1, 1 : n + 1]
         i, j = np.unravel_index(np.argmax(depth), depth.shape)  # the tile deepest inside
         box = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": "#ff9d1f"}
         place = ((j + 0.5) * width, (i + 0.5) * height)
@@ -44,7 +46,8 @@ def plot_image_grid(
         panels: title -> (images, grid), one panel an entry: images (n * n, C, H, W) in [0, 1], grey
             (C = 1) or in colour (C = 3), and what `uniform_grid` or `inverse_cdf_grid` returned,
             (n * n, 2).
-        regions: class of each image, (n * n,); borders between the classes are drawn if given.
+        regions: class of each image, (n * n,); if given, borders between the classes are drawn,
+            and each class is named once, in its largest region.
 
     Raises:
         ValueError: if images and grid do not belong together, or the grid is not square.
