@@ -169,7 +169,7 @@ CONTROLS: dict[str, list[Controlled]] = {
         Controlled(
             "images made from a few don't help a rare class; a pool that holds the class does",
             "nothing; copies; no pool; a pool without the class; all labels",
-            "a moved threshold; label spreading, self-training, PCA, pale copies, neighbours in the pool",
+            "a moved threshold; label spreading, self-training, PCA, pale copies, neighbours in it",
             "pool_against['label spreading']",
         ),
     ],
