@@ -127,25 +127,25 @@ CONTROLS: dict[str, list[Controlled]] = {
         Controlled(
             "the codes as a whole are off the prior by a fraction of a nat",
             "codes that match by construction",
-            "a bound from below by a mixture; one Gaussian",
+            "bounds from below: a mixture, all training codes, one Gaussian",
             "mismatch > 1.5 * control_mismatch",
         ),
         Controlled(
             "midpoints of equal shares tell how often each digit is generated",
             "50,000 samples",
-            "400 random points; an even grid, plain and weighted; 0.05 to 0.95",
+            "random points; an even grid, plain and weighted; 0.05 to 0.95",
             "sum(midpoints) < sum(no_rim)",
         ),
         Controlled(
             "a mixture fitted to the codes repairs the shares of the digits",
-            "real digits; reconstructions",
+            "real digits; reconstructions; drawn pixels",
             "the prior; one Gaussian",
             "off_all['mixture of 50'] < off_all['reconstructions']",
         ),
         Controlled(
             "early stopping stops, and a few epochs come close",
             "validation images of its own",
-            "one-cycle, four epochs, on all training images",
+            "one-cycle, three epochs, on all training images",
             "short[0] < zeros_loss",
         ),
         Controlled(
@@ -169,7 +169,7 @@ CONTROLS: dict[str, list[Controlled]] = {
         Controlled(
             "images made from a few don't help a rare class; a pool that holds the class does",
             "nothing; copies; no pool; a pool without the class; all labels",
-            "a moved threshold; label spreading, self-training, PCA, neighbours in the same pool",
+            "a moved threshold; label spreading, self-training, PCA, pale copies, neighbours in it",
             "pool_against['label spreading']",
         ),
     ],
