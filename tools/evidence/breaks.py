@@ -187,7 +187,7 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 ),
                 "test_score[:5000], test_score[5000:]": "test_score[::2], test_score[1::2]",
                 # the digit was there after all
-                "left_out_scores(small_vae(others), others)": (
+                "left_out_scores(small_vae(without), without)": (
                     "left_out_scores(small_vae(some), some)"
                 ),
                 # short codes that aren't
