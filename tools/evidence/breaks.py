@@ -187,7 +187,7 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 ),
                 "test_score[:5000], test_score[5000:]": "test_score[::2], test_score[1::2]",
                 # the digit was there after all
-                "left_out_scores(small_vae(others), others)": (
+                "left_out_scores(small_vae(without), without)": (
                     "left_out_scores(small_vae(some), some)"
                 ),
                 # short codes that aren't
@@ -208,6 +208,7 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 # the best of neighbours are the farthest, and the control is trained
                 "self.known).topk(5, largest=False)": "self.known).topk(5)",
                 "vae_features(images, untrained)": "vae_features(images)",
+                "for one in three]).amax(dim=0)": "for one in three]).amin(dim=0)",
                 'scores["pixels"]["digits"].median()': 'scores["pixels"]["digits"].median() + 9',
                 "within_digits=True": "within_digits=False",
                 # every column of the later kinds is the detector's
