@@ -881,7 +881,7 @@ def test_hints_name_the_mistake(capsys):
         ("auroc_difference", "divided by n"): "n - 1",
         ("left_out_detector", "all codes"): "nearest codes",
         ("left_out_detector", "nearest in pixels"): "without any model, get 0.897",
-        ("left_out_detector", "trained on the test images"): "in place",
+        ("left_out_detector", "trained on the test images"): "changes the model",
         ("left_out_detector", "ranks"): "other test images",
         ("left_out_detector", "noise with a seed"): "A seed won't do",
         ("left_out_detector", "noise in the code"): "when they come again",

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from torch.nn import Module
+
 from .cases import copies, unchanged
 from .comparing import difference, wrong_gradient
 from .known_mistakes import Mistake, by_chance, known
@@ -12,6 +14,10 @@ from .words import argument_names, describe, their_error
 
 Compare = Callable[[Any, Any, tuple[Any, ...]], str]
 
+MODEL_CHANGED = (
+    "your function changes the model that it is given: its weights or its mode; leave it as it is, "
+    "or work on copy.deepcopy(model)"
+)
 NOT_TRIED = "not solved yet: replace the raise with your own lines, and run again"
 IN_PLACE = (
     "your function changes its argument in place, which the caller will not expect; work on new "
@@ -82,8 +88,9 @@ class _Tried:
                 if isinstance(error, NotImplementedError) and not error.args:
                     return "not tried", NOT_TRIED  # PyTorch raises it, too, but says what for
                 return "wrong", their_error(error, self.function)
-            if not all(unchanged(a, b) for a, b in zip(given, case, strict=True)):
-                return "wrong", f"not right: {IN_PLACE}"
+            if changed := [b for a, b in zip(given, case, strict=True) if not unchanged(a, b)]:
+                is_model = isinstance(changed[0], Module)
+                return "wrong", f"not right: {MODEL_CHANGED if is_model else IN_PLACE}"
             if i == 0:
                 agree = [f for f in readings if not self.differs(found, f(*case), case)]
                 self.truth = agree[0] if agree else self.truth

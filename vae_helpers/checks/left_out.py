@@ -97,11 +97,11 @@ class _Judge:
                 f"weights change. Blurred pixels alone get {s.blurred:.3f}, neighbours among the "
                 "codes about as much: nothing shows here that the model is needed."
             )
-        ahead = self.auroc() > s.blurred
+        ahead = self.auroc() - s.blurred
         return (
             f"AUROC {self.auroc():.3f}; the -ELBO gets {s.elbo:.3f}, neighbours in pixels, without "
             f"any model, {s.pixels:.3f}, and among blurred pixels {s.blurred:.3f}: "
-            f"{'the model adds little, if anything' if ahead else 'these alone get as far'}."
+            f"{'the model adds little, if anything' if ahead > 0 else 'these alone get further'}."
         )
 
 
