@@ -137,7 +137,7 @@ CONTROLS: dict[str, list[Controlled]] = {
             "sum(midpoints) < sum(no_rim)",
         ),
         Controlled(
-            "a mixture fitted to the codes repairs the shares of the digits",
+            "a mixture of the codes has about the shares that reconstructions have",
             "real digits; reconstructions; drawn pixels",
             "the prior; one Gaussian",
             "off_all['mixture of 50'] < off_all['reconstructions']",
