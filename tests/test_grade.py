@@ -715,6 +715,11 @@ def command_of(process):
         return ""
 
 
+def heeding_ctrl_c():
+    """A shell lets what it starts in the background ignore Ctrl-C, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_keeps_what_is_done(tmp_path):
     nbformat.write(notebook(BETA), tmp_path / "a quick.ipynb")
     nbformat.write(CHEATERS["loops"][0], tmp_path / "b loops.ipynb")
@@ -729,7 +734,9 @@ def test_ctrl_c_keeps_what_is_done(tmp_path):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     own = {**os.environ, "TMPDIR": str(scratch)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=own) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=own, preexec_fn=heeding_ctrl_c
+    ) as process:
         for _ in range(1200):
             family = psutil.Process(process.pid).children(recursive=True)
             words = [command_of(p) for p in family]
