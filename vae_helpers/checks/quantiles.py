@@ -29,11 +29,7 @@ def _mixtures() -> list[tuple[Tensor, Tensor, Tensor]]:
         (some, 1e-6 * apart, 1e-6 + 0 * apart),
         (some.double(), mu.double() / 50 + 2, sigma.double() / 20),
         (some[:1], torch.cat([mu, 60 + mu[:9]]), torch.cat([0.01 + 0 * sigma, 5 * sigma[:9]])),
-        (
-            torch.tensor([0.0005, 0.9998, 0.001]),
-            3 * one,
-            one,
-        ),  # far from the middle of a single one
+        (torch.tensor([0.0005, 0.9998, 0.001]), 3 * one, one),
         (torch.tensor([0.005, 0.994]), torch.zeros(50), torch.tensor([0.01] * 49 + [100.0])),
         (torch.tensor([0.998, 0.3]), far, thin),
         (some.double(), 100 * torch.tensor([-1.0, 1.0]).double(), 0.01 * torch.ones(2).double()),
