@@ -143,6 +143,8 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 '"PCA on the pool": around_by_pca(copies, pool, seed)': (
                     '"PCA on the pool": drawn_around(poor_vae, copies)'
                 ),
+                "(others - own).double()": "(own - others).double()",
+                "= neighbour_scores(*filled[way])": "= -neighbour_scores(*filled[way])",
                 "pictures = half_a,": "pictures = sampled,",
             },
         ),

@@ -167,10 +167,10 @@ CONTROLS: dict[str, list[Controlled]] = {
             "lean > 2 * standard_error",
         ),
         Controlled(
-            "images made from a few don't help a rare class; a pool that holds the class does",
+            "a VAE's images of a rare class, from a few or a pool, give no more than rivals do",
             "nothing; copies; no pool; a pool without the class; all labels",
-            "a moved threshold; label spreading, self-training, PCA, pale copies, neighbours in it",
-            "pool_against['label spreading']",
+            "a moved threshold; nearest neighbour; label spreading, self-training, PCA, pale copies",
+            "pool_against[neighbour]",
         ),
     ],
     "04_interpolation_and_anomalies": [
