@@ -33,6 +33,12 @@ def pytest_configure(config):
         os.environ.update(environment(config.getoption("numprocesses")))
 
 
+def pytest_collection_modifyitems(items):
+    """What takes long starts early, so that no worker is left alone with it at the end."""
+    long = ("test_robustness", "test_grade", "test_checks")
+    items.sort(key=lambda item: (item.path.suffix != ".ipynb", item.path.stem not in long))
+
+
 @pytest.fixture(scope="session")
 def mnist():
     """The real training set, binarized, with labels."""

@@ -169,7 +169,7 @@ CONTROLS: dict[str, list[Controlled]] = {
         Controlled(
             "a VAE's images of a rare class, from a few or a pool, give no more than rivals do",
             "nothing; copies; no pool; a pool without the class; all labels",
-            "a moved threshold; nearest neighbour; label spreading, self-training, PCA, pale copies",
+            "a moved threshold; nearest neighbour; label spreading; self-training; pale copies",
             "pool_against[neighbour]",
         ),
     ],
