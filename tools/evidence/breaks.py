@@ -144,7 +144,8 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                     '"PCA on the pool": drawn_around(poor_vae, copies)'
                 ),
                 "(others - own).double()": "(own - others).double()",
-                "= neighbour_scores(*filled[way])": "= -neighbour_scores(*filled[way])",
+                "= neighbour_scores(*filled[": "= -neighbour_scores(*filled[",
+                "np.quantile(lead, 0.9)": "np.quantile(lead, 1)",
                 "pictures = half_a,": "pictures = sampled,",
             },
         ),

@@ -12,7 +12,7 @@ from ..scores import anomaly_scores
 from ..training import fit
 from .digits import digits, small_vae
 
-LEFT_OUT = 2  # the digit
+LEFT_OUT, OTHER = 2, 0  # the digit, and one that other training images lack instead
 
 
 class Setting(NamedTuple):
@@ -22,6 +22,8 @@ class Setting(NamedTuple):
     test: Tensor
     unusual: Tensor  # True where the digit is
     model: VAE
+    other_train: Tensor  # with the digit, without another one
+    other: Tensor  # True where that other digit is
     elbo: float  # AUROCs: of the model's -ELBO, and of rivals without a model
     pixels: float
     blurred: float
@@ -47,7 +49,9 @@ def setting() -> Setting:
     train, _ = digits(True, 6000, without=LEFT_OUT)
     test, labels = digits(False, 2000, without=-1)
     order = torch.randperm(len(test), generator=torch.Generator().manual_seed(1))
-    test, unusual = test[order], labels[order] == LEFT_OUT
+    test, labels = test[order], labels[order]
+    unusual, other = labels == LEFT_OUT, labels == OTHER
+    other_train, _ = digits(True, 6000, without=OTHER)
     model = small_vae(20, hidden=128)
     fit(model, train, epochs=10, seed=0, progress=False)
     elbo = auroc(unusual, anomaly_scores(model, test).neg_elbo)
@@ -55,4 +59,4 @@ def setting() -> Setting:
         max(auroc(unusual, distance) for distance in _nearest(shape(train), shape(test)))
         for shape in (lambda x: x, lambda x: torch.nn.functional.avg_pool2d(x, 3, 1, 1))
     )
-    return Setting(train, test, unusual, model, elbo, pixels, blurred)
+    return Setting(train, test, unusual, model, other_train, other, elbo, pixels, blurred)
