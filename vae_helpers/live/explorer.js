@@ -37,25 +37,28 @@ function strips(vae) {
   const canvases = Object.keys(rows).map((name) =>
     picture(vae.shape, `Images decoded along the ${name} from A to B`, STRIP));
   const captions = ["along the straight line (bent on the map in equal shares)",
-    "along the arc, at even angles from the origin (dashed)"];
+    "along the arc, at even angles from the origin (dashed; between opposite marks it swings far "
+      + "out)"];
   const element = h("div", { className: "vl-strips", hidden: true }, ...canvases.map((canvas, i) =>
     h("figure", {}, canvas, h("figcaption", {}, captions[i]))));
-  const next = h("p", { className: "vl-hint", hidden: true });
+  const next = h("p", { className: "vl-hint" });
   const show = ({ A, B }) => {
     element.hidden = !(A && B);
-    next.hidden = Boolean(A) === Boolean(B);
-    next.textContent = `${A ? "A" : "B"} is marked. Now mark ${A ? "B" : "A"} elsewhere: two rows `
-      + "of images will lead from A to B.";
+    next.hidden = Boolean(A && B);
+    const todo = !A && !B ? "Mark two points" :
+      `${A ? "A" : "B"} is marked. Now mark ${A ? "B" : "A"} elsewhere`;
+    next.textContent = `${todo}: two rows of images will lead from A to B.`;
     if (element.hidden) return;
     Object.values(rows).forEach((path, i) => path(A, B, STRIP).forEach((z, k) =>
       paint(canvases[i], vae.picture(z), vae.shape, k * vae.shape[2])));
   };
+  show({});
   return { element, next, show };
 }
 
 function figureNames(vae) {
   const names = { z: "z", p: "p: share of the prior to the left, and below", density: "Prior density" };
-  if (vae.plan.judge) names.judge = "The judge sees";
+  if (vae.plan.judge) names.judge = "The judge sees in it";
   return names;
 }
 

@@ -141,7 +141,8 @@ export function reporter(model) {
 
 /** A number with a real minus sign. */
 export function number(value, digits) {
-  return value.toFixed(digits).replace("-", "−");
+  const rounded = Number(value.toFixed(digits)) || 0; // no minus zero
+  return rounded.toFixed(digits).replace("-", "−");
 }
 
 export const nats = (value) => `${number(value, 1)} nats`;

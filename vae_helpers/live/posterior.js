@@ -1,10 +1,11 @@
 // The panel of one digit: picked from those given or drawn, with its posterior in figures.
 
 import { drawingField } from "./drawing.js";
-import { button, figures, h, nats, paint, picture, toggle } from "./parts.js";
+import { button, figures, h, nats, number, paint, picture, toggle } from "./parts.js";
 
 const TERMS = {
   kl: "KL",
+  parts: "of it by place + by width",
   nll: "Reconstruction term at μ",
   neg_elbo: "−ELBO: the sum",
   here: "Reconstruction term at your z",
@@ -57,10 +58,17 @@ export function posteriorPanel(vae, given, say, onDigit) {
     paint(original, image ?? blank, vae.shape);
     paint(rebuilt, score?.picture ?? blank, vae.shape);
     for (const key of Object.keys(TERMS)) terms.set(key, score?.[key] ? nats(score[key]) : "–");
+    if (score) terms.set("parts", parts(score).map((value) => number(value, 1)).join(" + "));
   };
   const here = (value) => terms.set("here", nats(value));
   show(null, null);
   return { element, show, here, display: (image) => field?.show(image) };
+}
+
+/** The two parts of the KL: of a centre away from the origin, and of a width other than 1. */
+function parts({ mu, kl }) {
+  const byPlace = 0.5 * mu.reduce((sum, m) => sum + m * m, 0);
+  return [byPlace, kl - byPlace];
 }
 
 function hint(grey, given) {
@@ -68,7 +76,7 @@ function hint(grey, given) {
   return `${ways ? `${ways[0].toUpperCase()}${ways.slice(1)}. ` : ""}The encoder answers with a `
     + "posterior: where on the map the image may come from (yellow, one and two standard "
     + "deviations). Its KL tells how far it is from the prior: 0 if it were the prior itself; the "
-    + "narrower and the farther out, the larger.";
+    + "farther out (place) and the narrower (width), the larger. Its size is true in even spacing.";
 }
 
 /** Small pictures as radio buttons: one stop of the tab key, arrow keys between them. */
