@@ -246,6 +246,10 @@ RIGHT = {
 
 WRONG = {
     "nearest_code_distance": {
+        "from squares and products": lambda p, c: (
+            p.square().sum(1)[:, None] + c.square().sum(1) - 2 * p @ c.T
+        ).clamp(min=0).sqrt().amin(1),
+        "of 2000 codes": lambda p, c: torch.cdist(p, c[:2000]).amin(1),
         "the furthest": lambda p, c: torch.cdist(p, c).max(1).values,
         "over the wrong axis": lambda p, c: torch.cdist(p, c).min(0).values,
         "squared": lambda p, c: torch.cdist(p, c).square().min(1).values,
@@ -267,6 +271,11 @@ WRONG = {
             p - c[torch.cdist(p, c, p=1).argmin(1)]).norm(dim=1),
     },
     "pca_by_svd": {
+        "five components at most": lambda x, k: pca(x, min(k, 5)),
+        "from the first hundred rows": lambda x, k: x.mean(0) + (c := x - x.mean(0)) @ (
+            v := torch.linalg.svd(c[:100]).Vh[:k]).T @ v,
+        "approximately": lambda x, k: x.mean(0) + (x - x.mean(0)) @ (
+            v := torch.pca_lowrank(x, q=min(k + 6, *x.shape))[2][:, :k]) @ v.T,
         "not centred": lambda x, k: x @ torch.linalg.svd(x).Vh[:k].T @ torch.linalg.svd(x).Vh[:k],
         "one mean for all pixels": lambda x, k: pca(x - x.mean(), k - 1) + x.mean(),
         "last components": lambda x, k: x + x.mean(0) - pca(x, x.shape[1] - k),
@@ -283,6 +292,9 @@ WRONG = {
         "codes": lambda x, k: (c := x - x.mean(0)) @ torch.linalg.svd(c).Vh[:k].T,
     },
     "components_needed": {
+        "whole percents": lambda x, share: count_components(x, int(share * 100) / 100),
+        "rounded to percents": lambda x, share: count_components(x, round(share, 2)),
+        "of two hundred rows": lambda x, share: count_components(x[:200], share),
         "one less": lambda x, s: count_components(x, s) - 1,
         "32 at most": lambda x, s: min(count_components(x, s), 32),
         "too few for few images": lambda x, s: min(count_components(x, s), len(x) - 3),
@@ -309,6 +321,13 @@ WRONG = {
             ((v := torch.linalg.svdvals(x - x.mean(0)) ** 2) / v.sum() < s).sum()) + 1,
     },
     "denoising_loss": {
+        "on the strokes only": lambda m, x, e: ((m(x + e) - x).square() * (x > 0)).sum((1, 2, 3)),
+        "noise on the strokes only": lambda m, x, e: vh.squared_error(
+            m(torch.where(x > 0, x + e, x)), x),
+        "in place on the model's output": lambda m, x, e: m(x + e).sub_(x).square().sum((1, 2, 3)),
+        "of a hundred images": lambda m, x, e: vh.squared_error(m(x + e), x)[:100],
+        "a gentler square": lambda m, x, e: 2 * F.huber_loss(
+            m(x + e), x, delta=5, reduction="none").sum((1, 2, 3)),
         "against the noisy image": lambda m, x, e: vh.squared_error(m(x + e), x + e),
         "model sees the clean image": lambda m, x, e: vh.squared_error(m(x), x),
         "other way round": lambda m, x, e: vh.squared_error(m(x), x + e),
@@ -619,6 +638,7 @@ def test_hints_name_the_mistake(capsys):
         ("beta_trade_off", "trained on both"): "trained on test images",
         ("beta_trade_off", "in its own order"): "in the order of betas",
         ("beta_trade_off", "a warm start"): "from scratch",
+        ("nearest_code_distance", "from squares and products"): "Subtract first",
         ("components_needed", "a string"): "a whole number, an int, not a str",
         ("components_needed", "more than the share"): "if k components hold exactly the share",
         ("effective_beta", "divided by the weight"): "multiply",

@@ -60,6 +60,7 @@ def pca_by_svd(function: Callable[[Tensor, int], Tensor]) -> None:
             (normal(20, 6) * torch.arange(1, 7) + 2, 2),
             (normal(9, 5, seed=1) + 1, 4),
             (1e3 * normal(6, 11, seed=2).double() - 1, 3),
+            (normal(300, 40, seed=3).double(), 12),  # close together, so no short cut
         ],
         [
             (uncentred, "subtract the mean image first, and add it back at the end"),
@@ -104,6 +105,7 @@ def components_needed(function: Callable[[Tensor, float], int]) -> None:
     cases = [(data, share) for share in (0.9, 0.8, 0.3, 0.99)]
     cases += [(data[:50, :7].double(), 0.6), (square, 0.5), (square, 0.6)]
     cases += [(data[:6], 0.95), (normal(150, 60, seed=2), 0.99)]  # few images; nearly all of them
+    cases += [(normal(600, 300, seed=3) * (1 + torch.arange(600)[:, None] / 300), 0.7349)]
     examine(
         function, truth, cases,
         [
