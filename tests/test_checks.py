@@ -158,6 +158,22 @@ def trade_off_warm(make_model, train, test, betas):
     return torch.tensor(rows)
 
 
+def trade_off_and_test(make_model, train, test, betas):
+    def a_little_more():
+        model = make_model()
+        vh.fit(model, train, epochs=10, seed=0, progress=False)
+        optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+        for x in test.split(64):
+            logits, mu, logvar = model(x)  # past loss_terms
+            loss = (vh.bernoulli_nll(logits, x) + vh.kl_divergence(mu, logvar)).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        return vh.evaluate(model, test)[1:]
+
+    return torch.tensor([a_little_more() for _ in betas])
+
+
 def trade_off_on_one_model(make_model, train, test, betas):
     model = make_model()
     return trade_off(lambda: model, train, test, betas)
@@ -392,6 +408,10 @@ WRONG = {
         "sorted": lambda m, s, u: m + s.exp() * torch.logit(u.sort(0).values),
     },
     "kl_by_hand": {
+        "clamped means": lambda m, s, t: kl_of_library(m.clamp(-4, 4), s, t),
+        "clamped logvar": lambda m, s, t: kl_of_library(m, s.clamp(-14, 14), t),
+        "taus from a table": lambda m, s, t: kl_of_library(
+            m, s, min((0.5, 0.7, 1, 2, 3), key=lambda known: abs(known - t))),
         "sign": lambda m, s, t: -kl_of_library(m, s, t),
         "no half": lambda m, s, t: 2 * kl_of_library(m, s, t),
         "mean over dimensions": lambda m, s, t: kl_of_library(m, s, t) / m.shape[1],
@@ -430,6 +450,10 @@ WRONG = {
         "mu lost": lambda m, s, t: kl_of_library(0 * m, s, t),
     },
     "gaussian_nll": {
+        "variance from 1e-10 on": lambda m, s, x: F.gaussian_nll_loss(
+            m, x, s.exp(), full=True, eps=1e-10, reduction="none").sum((1, 2, 3)),
+        "a far pixel pulled back": lambda m, s, x: -Normal(
+            m, (s / 2).exp()).log_prob(m + (x - m).clamp(-6.5, 6.5)).sum((1, 2, 3)),
         "sign": lambda m, s, x: -nll_of_library(m, s, x),
         "mean over pixels": lambda m, s, x: nll_of_library(m, s, x) / m[0].numel(),
         "mean over all": lambda m, s, x: F.gaussian_nll_loss(m, x, s.exp(), full=True),
@@ -506,6 +530,9 @@ WRONG = {
         "a tensor of two": lambda n, d, w: torch.tensor([w * n / d, 1]),
     },
     "beta_trade_off": {
+        "a last touch on the test images": trade_off_and_test,
+        "half of the training images": lambda m, a, x, b: trade_off(m, a[::2], x, b, epochs=20),
+        "a part of the test images": lambda m, a, x, b: trade_off(m, a, x[:300], b, epochs=10),
         "one model for all": trade_off_on_one_model,
         "beta never reaches fit": trade_off_without_beta,
         "columns swapped": lambda *a: trade_off(*a, epochs=10).flip(1),
@@ -636,6 +663,7 @@ def test_hints_name_the_mistake(capsys):
         ("reparameterize_logistic", "scale cut off"): "no gradient flows back to s;",
         ("denoising_loss", "model in no_grad"): "no gradient flows back to m;",
         ("beta_trade_off", "trained on both"): "trained on test images",
+        ("beta_trade_off", "a last touch on the test images"): "trained on test images",
         ("beta_trade_off", "in its own order"): "in the order of betas",
         ("beta_trade_off", "a warm start"): "from scratch",
         ("nearest_code_distance", "from squares and products"): "Subtract first",

@@ -57,9 +57,9 @@ def denoising_loss(function: Callable[[Any, Tensor, Tensor], Tensor]) -> None:
         def __init__(self) -> None:
             super().__init__()
             self.layer = torch.nn.Conv2d(1, 1, 3, padding=1)
-            with torch.no_grad():
-                self.layer.weight.copy_(normal(1, 1, 3, 3, seed=4))
-                self.layer.bias.fill_(0.2)
+            self.layer.load_state_dict(
+                {"weight": normal(1, 1, 3, 3, seed=4), "bias": torch.full((1,), 0.2)}
+            )
 
         def forward(self, x: Tensor) -> Tensor:
             if x.dim() != 4:

@@ -16,7 +16,8 @@ def _posteriors() -> list[tuple[Tensor, Tensor]]:
     sizes = ((4, 3, 1), (1, 5, 1), (3, 3, 1), (5, 2, 7), (130, 24, 1))
     drawn = [(normal(n, d, seed=n), k * normal(n, d, seed=n + 1)) for n, d, k in sizes]
     prior = torch.zeros(2, 3)  # with tau = 1 a KL of 0
-    return [*drawn, (drawn[2][0].double(), drawn[2][1].double()), (prior, prior)]
+    mu, logvar = (v.double() for v in drawn[2])
+    return [*drawn, (mu, logvar), (40 * mu, 15 * logvar), (prior, prior)]
 
 
 def _kl(m: Tensor, s: Tensor, tau: float) -> Tensor:
@@ -93,8 +94,9 @@ def kl_by_hand(function: Callable[[Tensor, Tensor, float], Tensor]) -> None:
     def right(m: Tensor, s: Tensor, tau: float) -> Tensor:
         return _kl(m, s, tau).sum(1)
 
+    taus = (1.0, 2.0, 0.5, 0.7, 3, 1.37)
     examine(
-        function, right, [(m, s, tau) for tau in (1.0, 2.0, 0.5, 0.7, 3) for m, s in _posteriors()],
+        function, right, [(m, s, tau) for tau in taus for m, s in _posteriors()],
         _kl_mistakes(right),
         "one term of every VAE's loss, and now you know where each constant comes from.",
         gradients=(0, 1),
