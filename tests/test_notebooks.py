@@ -24,6 +24,7 @@ import pytest
 import reading_time
 import run_notebooks
 import workers as tool_workers
+from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[1]
 
@@ -212,6 +213,30 @@ def test_what_a_cell_prints_is_one_block_however_slowly(elsewhere):
     notebook, _, wrong = run_notebooks.execute(elsewhere / "notebooks" / "05_new.ipynb")
     assert wrong == ""
     assert [output.text for output in notebook.cells[0].outputs] == ["0\n1\n2\n"]
+
+
+def test_a_kernel_that_dies_at_birth_gets_another_chance(elsewhere, monkeypatch):
+    """As it does if two that start at once pick the same port; one that dies later does not."""
+    write_notebook(elsewhere / "notebooks", "print('fine')")
+    path, births, start = elsewhere / "notebooks" / "05_new.ipynb", [], NotebookClient.execute
+
+    def stillborn(client, times):
+        births.append(client)
+        if len(births) <= times:
+            raise RuntimeError("Kernel died before replying to kernel_info")
+        return start(client)
+
+    for times, told in [(2, ""), (3, "Kernel died before")]:
+        births.clear()
+        monkeypatch.setattr(NotebookClient, "execute", lambda c, times=times: stillborn(c, times))
+        notebook, _, wrong = run_notebooks.execute(path)
+        assert told in wrong
+        assert bool(wrong) == bool(told)
+        assert len(births) == 3
+    monkeypatch.undo()
+    write_notebook(elsewhere / "notebooks", "import os\nos._exit(1)")
+    _, _, wrong = run_notebooks.execute(path)
+    assert "Kernel died" in wrong
 
 
 RUN_HERE = """

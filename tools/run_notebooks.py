@@ -20,7 +20,7 @@ import book
 import nbformat
 from live_page import VIEW
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbclient.exceptions import CellExecutionError
 from tqdm import tqdm
 from workers import environment, n_workers
 
@@ -36,6 +36,21 @@ def failure(notebook: nbformat.NotebookNode, error: Exception) -> str:
             reason = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines()[-1]
             return f"cell {number} ({cell.source.splitlines()[0]!r}): {reason}"
     return repr(error)
+
+
+def execute_cells(client: NotebookClient, tries: int = 3) -> None:
+    """Run a notebook, once more if its kernel died before the first cell.
+
+    Kernels that start at the same moment may pick the same port, and the slower one dies of it.
+    """
+    for left in reversed(range(tries)):
+        try:
+            client.execute()
+            return
+        except RuntimeError:
+            has_begun = any("execution" in cell.metadata for cell in client.nb.cells)
+            if has_begun or not left:
+                raise
 
 
 def execute(
@@ -57,8 +72,8 @@ def execute(
     client.extra_arguments = ["--log-level=ERROR"]
     progress(0)
     try:
-        client.execute()
-    except (CellExecutionError, DeadKernelError) as error:
+        execute_cells(client)
+    except (CellExecutionError, RuntimeError) as error:
         return notebook, time.perf_counter() - start, failure(notebook, error)
     return notebook, time.perf_counter() - start, ""
 
