@@ -229,7 +229,7 @@ def test_a_kernel_that_dies_at_birth_gets_another_chance(elsewhere, monkeypatch)
     for times, told in [(2, ""), (3, "Kernel died before")]:
         births.clear()
         monkeypatch.setattr(NotebookClient, "execute", lambda c, times=times: stillborn(c, times))
-        notebook, _, wrong = run_notebooks.execute(path)
+        _, _, wrong = run_notebooks.execute(path)
         assert told in wrong
         assert bool(wrong) == bool(told)
         assert len(births) == 3
