@@ -1,6 +1,7 @@
 """The widgets: their Python side, and in a real browser their networks, hands and keys."""
 
 import base64
+import re
 import statistics
 import time
 from io import BytesIO
@@ -568,6 +569,9 @@ def test_a_digit_shows_its_posterior(chromium, tmp_path, both, flat, digits):
         kl, nll, total = (v.item() for v in vh.anomaly_scores(flat, first))
         found = [float(line.split()[0]) for line in text.splitlines() if line.endswith("nats")]
         assert found == pytest.approx([kl, nll, total, nll], abs=0.16)
+        place, width = map(float, re.search(r"([\d.]+) \+ ([\d.]+)", text).groups())
+        assert place == pytest.approx(0.5 * mu.square().sum().item(), abs=0.16)
+        assert place + width == pytest.approx(kl, abs=0.16)
         yellow = """() => { const c = document.querySelector('.vl-top');
           const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
           let n = 0;

@@ -58,7 +58,7 @@ function strips(vae) {
 
 function figureNames(vae) {
   const names = { z: "z", p: "p: share of the prior to the left, and below", density: "Prior density" };
-  if (vae.plan.judge) names.judge = "The judge sees in it";
+  if (vae.plan.judge) names.judge = "In this image, the judge sees";
   return names;
 }
 

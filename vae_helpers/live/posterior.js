@@ -76,7 +76,8 @@ function hint(grey, given) {
   return `${ways ? `${ways[0].toUpperCase()}${ways.slice(1)}. ` : ""}The encoder answers with a `
     + "posterior: where on the map the image may come from (yellow, one and two standard "
     + "deviations). Its KL tells how far it is from the prior: 0 if it were the prior itself; the "
-    + "farther out (place) and the narrower (width), the larger. Its size is true in even spacing.";
+    + "farther out (place) and the narrower (width), the larger. Sizes on the map are true in even "
+    + "spacing.";
 }
 
 /** Small pictures as radio buttons: one stop of the tab key, arrow keys between them. */
