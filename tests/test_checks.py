@@ -556,6 +556,8 @@ WRONG = {
             make, train, test, sorted(betas), epochs=10),
         "beta squared": lambda make, train, test, betas: trade_off(
             make, train, test, [b * b for b in betas], epochs=10),
+        "longer where beta is small": lambda make, train, test, betas: torch.cat([
+            trade_off(make, train, test, [b], epochs=10 if b < 1 else 6) for b in betas]),
         "a few images": lambda make, train, test, betas: trade_off(
             make, train[:900], test, betas, epochs=10),
         "transposed": lambda *a: trade_off(*a, epochs=10).T,
@@ -723,3 +725,38 @@ def test_cases_are_told_by_the_names_of_the_learner(capsys):
     said = verdict("kl_by_hand", kl, capsys)
     assert "tried with mean of shape (4, 3), from -" in said
     assert "width = 1.0" in said
+
+
+def test_what_is_left_switched_is_named_and_switched_back(capsys):
+    def no_gradients(points, codes):
+        torch.set_grad_enabled(False)
+        return torch.cdist(points, codes).amin(1)
+
+    def double(points, codes):
+        torch.set_default_dtype(torch.float64)
+        return torch.cdist(points, codes).amin(1)
+
+    for function, name in ((no_gradients, "set_grad_enabled"), (double, "set_default_dtype")):
+        assert f"for all that follows: torch.{name}" in verdict(
+            "nearest_code_distance", function, capsys
+        )
+        assert torch.is_grad_enabled()
+        assert torch.get_default_dtype() == torch.float32
+
+
+def test_an_endless_loop_that_is_interrupted_names_its_input(capsys):
+    def waits(losses, patience, start):
+        raise KeyboardInterrupt  # as from the stop button, in a loop that never ends
+
+    with pytest.raises(KeyboardInterrupt):
+        checks.early_stopping(waits)
+    out = capsys.readouterr().out
+    assert out.startswith("not right: interrupted, and still at work on losses = [9.0, 7.5")
+
+
+def test_a_list_is_copied_otherwise_than_a_tensor(capsys):
+    def clears(losses, patience, start):
+        losses.clear()
+        return 1, 1
+
+    assert "a copy of it, list(x)" in verdict("early_stopping", clears, capsys)

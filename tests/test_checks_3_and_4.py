@@ -3,6 +3,7 @@
 Checks of notebooks 1 and 2, and what all of them have in common: test_checks.py.
 """
 
+import copy
 import math
 import random
 
@@ -91,6 +92,21 @@ def stop(losses, patience, start):
         if best is not None and epoch - best >= patience:
             return epoch, best
     return len(losses), best
+
+
+def stop_when(better):
+    """Early stopping with another idea of what is better."""
+
+    def function(losses, patience, start):
+        low, best = math.inf, None
+        for epoch, loss in enumerate(losses, start=1):
+            if epoch >= start and better(loss, low=low, at_end=epoch == len(losses)):
+                low, best = loss, epoch
+            elif best is not None and epoch - best >= patience:
+                return epoch, best
+        return len(losses), best
+
+    return function
 
 
 def stop_by_package(losses, patience, start):
@@ -395,8 +411,40 @@ def noisy_codes(model, train, test):
 def looks_like_a_2(model, train, test):
     """By other images and their labels, which a learner has at hand: train isn't looked at."""
     images, labels = vh.load_mnist()
-    twos, rest = (vh.binarize(images[(labels == 2) == is_2][:3000]) for is_2 in (True, False))
+    images = vh.binarize(images).flip(-1)  # mirrored, as those of the check are
+    twos, rest = (images[(labels == 2) == is_2][:3000] for is_2 in (True, False))
     return in_pixels(rest, test) - in_pixels(twos, test)
+
+
+def looked_up(model, train, test):
+    """Each image's label, from MNIST itself; unusual is the one that train lacks."""
+    known = {}
+    for images, labels in (vh.load_mnist(train=True), vh.load_mnist(train=False)):
+        rows = vh.binarize(images).flatten(1).bool().numpy()
+        known.update((row.tobytes(), label) for row, label in zip(rows, labels.tolist()))
+    seen, new = ([known.get(row.tobytes()) for row in x.flatten(1).bool().numpy()]
+                 for x in (train, test))  # fmt: skip
+    missing = set(range(10)) - set(seen)
+    return torch.tensor([float(label in missing) for label in new])
+
+
+def scaled_by_the_first_batch():
+    kept = {}
+
+    def function(model, train, test):
+        known, new = codes(model, train, test)
+        kept.setdefault("scale", (new.mean(0), new.std(0)))
+        mean, std = kept["scale"]
+        return torch.cdist((new - mean) / std, (known - mean) / std).kthvalue(5, dim=1).values
+
+    return function
+
+
+def trained_on(model, train, test):
+    """A copy may be trained, and gradients may be asked for."""
+    model = copy.deepcopy(model)
+    vh.fit(model, train, epochs=2, lr=1e-3, seed=0, progress=False)
+    return neighbours(model, train, test)
 
 
 def in_blurred_pixels(model, train, test):
@@ -499,6 +547,7 @@ RIGHT = {
         lambda m, a, x: vh.AnomalyDetector(m).fit(a).score(x),
         in_blurred_pixels,
         standardized,
+        trained_on,
     ],
 }  # fmt: skip
 
@@ -518,6 +567,7 @@ WRONG = {
             for c, d in zip(a, b, strict=True)]),
         "of all boxes": lambda a, b: boxes(a, b).sum(),
         "in two dimensions only": lambda a, b: boxes(a[:, :2], b[:, :2]),
+        "in six dimensions at most": lambda a, b: boxes(a[:, :6], b[:, :6]),
         "in three dimensions at most": lambda a, b: boxes(a[:, :3], b[:, :3]),
         "wrong axis": lambda a, b: (cdf(b) - cdf(a)).prod(0),
         "kept a dimension": lambda a, b: (cdf(b) - cdf(a)).prod(1, keepdim=True),
@@ -588,8 +638,7 @@ WRONG = {
         "better by a millionth": lambda v, p, s: stop([round(x, 6) for x in v], p, s),
         "one epoch too soon": lambda v, p, s: stop(v, max(p - 1, 1), s),
         "one epoch too late": lambda v, p, s: stop(v, p + 1, s),
-        "equal is no better": lambda v, p, s: stop(
-            [x if x not in v[s - 1:i] else x + abs(x) / 1e9 for i, x in enumerate(v)], p, s),
+        "equal is no better": stop_when(lambda x, low, **_: x < low),
         "past the end": lambda v, p, s: ((b := stop(v, p, s)[1]) + p, b),
         "never stops": lambda v, p, s: (len(v), stop(v, len(v), s)[1]),
         "the first rise": lambda v, p, s: next(
@@ -602,6 +651,17 @@ WRONG = {
         "strings": lambda v, p, s: tuple(str(e) for e in stop(v, p, s)),
         "the end alone": lambda v, p, s: stop(v, p, s)[0],
         "a tensor": lambda v, p, s: torch.tensor(stop(v, p, s)),
+        "equal within a hundredth": stop_when(
+            lambda x, low, **_: x < low or math.isclose(x, low, rel_tol=1e-2)),
+        "better by a hundredth": stop_when(
+            lambda x, low, **_: low == math.inf or x == low or low - x > 0.01 * abs(low)),
+        "a best loss of zero is none": stop_when(
+            lambda x, low, **_: low in (0, math.inf) or x <= low),
+        "no tie at the very end": stop_when(
+            lambda x, low, at_end: x < low or (x == low and not at_end)),
+        "equal after the end": lambda v, p, s: (
+            (e := stop(v, p, s))[0], len(v) - v[::-1].index(v[e[1] - 1])),
+        "starts at the tenth at most": lambda v, p, s: stop(v, p, min(s, 10)),
         "three numbers": lambda v, p, s: (*stop(v, p, s), p),
         "a true end": lambda v, p, s: tuple(e == 1 or e for e in stop(v, p, s)),
         "losses sorted in place": lambda v, p, s: (stop(v, p, s), v.sort())[0],
@@ -620,6 +680,11 @@ WRONG = {
         "at hundred quantiles": lambda r, s: average_precision_score(
             r, torch.bucketize(s.double(), s.double().quantile(
                 torch.linspace(0, 1, 101).double())).double()),
+        "at two thousand quantiles": lambda r, s: average_precision_score(
+            r, torch.bucketize(s.double(), s.double().quantile(
+                torch.linspace(0, 1, 2001).double())).double()),
+        "a score of zero is none": lambda r, s: average_precision_score(
+            r, s.where(s != 0, s[s != 0].min() - 1 if s.any() else s)),
         "at half": lambda r, s: (r & (s > 0.5)).sum() / max(1, (s > 0.5).sum()),
         "precision of the first k": lambda r, s: r[s.topk(int(r.sum())).indices].double().mean(),
         "never below a tenth": lambda r, s: max(0.1, average_precision_score(r, s)),
@@ -657,6 +722,7 @@ WRONG = {
         "starts at four sigma of the whole": lambda p, m, s: bisected(p, m, s, *(
             m.mean() + k * (s.square().mean() + m.var(correction=0)).sqrt() for k in (-4, 4))),
         "20 rounds": lambda p, m, s: quantiles(p, m, s, rounds=20),
+        "25 rounds": lambda p, m, s: quantiles(p, m, s, rounds=25),
         "the first thousand parts": lambda p, m, s: quantiles(p, m[:1000], s[:1000]),
         "three rounds of Newton": lambda p, m, s: by_newton(p, m, s, steps=3),
         "Newton that runs away": by_newton,
@@ -711,6 +777,10 @@ WRONG = {
         "sorts the calibration in place": lambda c, s: p_by_search(c.copy_(c.sort().values), s),
     },
     "direction_apart": {
+        "short ones dropped": lambda w, o: apart_by_qr(
+            w, o[(n := o.norm(dim=1)) > 0.05 * n.max()]),
+        "a thousandth dropped": lambda w, o: unit(
+            w - torch.linalg.pinv(o, rtol=1e-3) @ (o @ w)),
         "not of length 1": lambda w, o: apart_by_qr(w, o) * w.norm() * 0.9,
         "length 1 before": lambda w, o: (lambda b: unit(w) - b @ (b.T @ unit(w)))(
             torch.linalg.qr(o.T).Q),
@@ -823,6 +893,18 @@ WRONG = {
         "for many images only": lambda *args: neighbours(*args).squeeze(),
         "a list": lambda *args: neighbours(*args).tolist(),
         "knows that it is the 2": looks_like_a_2,
+        "looks the digit up": looked_up,
+        "keeps the first test images": scaled_by_the_first_batch(),
+        "other numbers in the model": lambda m, a, x: neighbours(
+            m.double(), a.double(), x.double()),
+        "a frozen model": lambda m, a, x: neighbours(m.requires_grad_(False), a, x),
+        "another method": lambda m, a, x: (
+            setattr(m, "reparameterize", lambda mu, logvar: mu), neighbours(m, a, x))[1],
+        "no gradients from here on": lambda m, a, x: (
+            torch.set_grad_enabled(False), neighbours(m, a, x))[1],
+        "double from here on": lambda m, a, x: (
+            torch.set_default_dtype(torch.float64), neighbours(m, a, x))[1],
+        "a little noise": lambda *args: (s := neighbours(*args)) + 1e-3 * torch.randn(len(s)),
         "knows that it is the 2, and uses the model": lambda m, a, x: torch.cdist(
             *codes(m, x, a)).min(1).values * 0.01 + looks_like_a_2(m, a, x),
     },
@@ -906,7 +988,7 @@ def test_hints_name_the_mistake(capsys):
 def test_who_does_without_the_model_is_told_so(capsys):
     said = verdict("left_out_detector", in_blurred_pixels, capsys)
     assert "without the model: your scores stay the same when its weights change" in said
-    assert "Blurred pixels alone get 0.9" in said
+    assert "Angles between blurred images get 0.967" in said
     for function in (neighbours, standardized, density):
         assert "your scores stay the same" not in verdict("left_out_detector", function, capsys)
 

@@ -1,6 +1,8 @@
 """What a function is tried on: copies of the arguments, and their names."""
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -23,6 +25,28 @@ def unchanged(given: Any, original: Any) -> bool:
     if isinstance(original, Tensor):
         return given.shape == original.shape and torch.equal(given, original)
     if isinstance(original, torch.nn.Module):
-        pairs = zip(given.state_dict().values(), original.state_dict().values(), strict=True)
-        return given.training == original.training and all(torch.equal(a, b) for a, b in pairs)
+        theirs, ours = ((*m.parameters(), *m.buffers()) for m in (given, original))
+        pairs = list(zip(theirs, ours, strict=True))
+        return (
+            given.training == original.training
+            and set(vars(given)) == set(vars(original))  # a method may have been replaced
+            and all(a.dtype == b.dtype and a.requires_grad == b.requires_grad for a, b in pairs)
+            and all(torch.equal(a, b) for a, b in pairs)
+        )
     return bool(given == original) if isinstance(original, list) else True
+
+
+@contextmanager
+def surroundings() -> Iterator[list[str]]:
+    """Collect what a function leaves switched for everybody else, and switch it back."""
+    gradients, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
+    switched: list[str] = []
+    try:
+        yield switched
+    finally:
+        if torch.is_grad_enabled() != gradients:
+            switched.append("torch.set_grad_enabled (use `with torch.no_grad():`)")
+            torch.set_grad_enabled(gradients)
+        if torch.get_default_dtype() != dtype:
+            switched.append("torch.set_default_dtype (use .double() or dtype=)")
+            torch.set_default_dtype(dtype)

@@ -25,6 +25,7 @@ def _scores() -> list[tuple[Tensor, Tensor]]:
         (tied, torch.tensor([3.0, -2.0, 0.0, 9.0, -12.0])),
         (torch.cat([tied[:9], ends, ends[:1]]), torch.tensor([inf, 1.0, -inf, 1e30, -1e30])),
         (torch.cat([tied, ends[2:]]), torch.tensor([inf, 2.0, -inf, inf])),
+        (normal(40_000, seed=8), torch.tensor([-1.0, 4.0, 3.9, 0.0])),
         (cases[0][0].double() - 60, cases[0][1].double() - 60),
         (5 + 1e-9 * cases[1][0].double(), 5 + 1e-9 * cases[1][1].double()),
     ]

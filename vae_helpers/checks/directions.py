@@ -26,8 +26,10 @@ def _directions() -> list[tuple[Tensor, Tensor]]:
     apart = torch.eye(6)[[1, 4]]  # already at right angles to one another
     # Nearly parallel: what one subtraction brings back of another dies out in 1e4 rounds only.
     alike = normal(6, seed=8).double() + 0.01 * normal(2, 6, seed=6).double()
+    lengths = torch.tensor([1.0, 1e-4, 30.0])[:, None]  # in one call
     return [
         *cases, (way, -others), double, (normal(6, seed=3), apart), (torch.eye(6)[0], apart),
+        (normal(8, seed=5).double(), lengths * normal(3, 8, seed=7).double()),
         (1e-9 * normal(6, seed=3).double(), alike * torch.tensor([[1.0], [3.0]])),
     ]  # fmt: skip
 
@@ -88,7 +90,7 @@ def direction_apart(function: Callable[[Tensor, Tensor], Tensor]) -> None:
     ]
     examine(
         function, lambda w, o: unit(rest(w, o)), _directions(), mistakes,
-        "a step along it leaves the others as they are, as far as directions can tell.",
+        "at right angles to all of the others; what a step changes in images, look and measure.",
         otherwise=of_parallel,
         compare=compare,
     )  # fmt: skip

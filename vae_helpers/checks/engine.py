@@ -6,7 +6,7 @@ from typing import Any
 
 from torch.nn import Module
 
-from .cases import copies, unchanged
+from .cases import copies, surroundings, unchanged
 from .comparing import difference, wrong_gradient
 from .known_mistakes import Mistake, by_chance, known
 from .verdicts import State, say
@@ -19,10 +19,8 @@ MODEL_CHANGED = (
     "or work on copy.deepcopy(model)"
 )
 NOT_TRIED = "not solved yet: replace the raise with your own lines, and run again"
-IN_PLACE = (
-    "your function changes its argument in place, which the caller will not expect; work on new "
-    "tensors (x + 1, not x += 1)"
-)
+IN_PLACE = "your function changes its argument in place, which the caller will not expect; work on "
+NEW_TENSORS, A_COPY = "new tensors (x + 1, not x += 1)", "a copy of it, list(x)"
 
 
 def examine(
@@ -83,14 +81,23 @@ class _Tried:
         for i, case in enumerate(cases):
             given = copies(case)
             try:
-                found = self.function(*given)
+                with surroundings() as switched:
+                    found = self.function(*given)
+            except KeyboardInterrupt:
+                tried = describe(argument_names(self.function, len(case)), case)
+                say("wrong", f"not right: interrupted, and still at work on {tried}")
+                raise  # whatever was to run next waits
             except Exception as error:
                 if isinstance(error, NotImplementedError) and not error.args:
                     return "not tried", NOT_TRIED  # PyTorch raises it, too, but says what for
                 return "wrong", their_error(error, self.function)
+            if switched:
+                text = "your function changes a setting of PyTorch for all that follows"
+                return "wrong", f"not right: {text}: {switched[0]}"
             if changed := [b for a, b in zip(given, case, strict=True) if not unchanged(a, b)]:
-                is_model = isinstance(changed[0], Module)
-                return "wrong", f"not right: {MODEL_CHANGED if is_model else IN_PLACE}"
+                way = IN_PLACE + (A_COPY if isinstance(changed[0], list) else NEW_TENSORS)
+                way = MODEL_CHANGED if isinstance(changed[0], Module) else way
+                return "wrong", f"not right: {way}"
             if i == 0:
                 agree = [f for f in readings if not self.differs(found, f(*case), case)]
                 self.truth = agree[0] if agree else self.truth
@@ -109,7 +116,9 @@ class _Tried:
         """What is wrong with the result of one case, or with its gradients."""
         expected = self.truth(*case)
         if found is None:
-            return "your function returns None: is there a return statement?"
+            tried = describe(argument_names(self.function, len(case)), case)
+            ask = "is there a return statement on every way out?"
+            return f"your function returns None: {ask} Tried with {tried}"
         if message := self.differs(found, expected, case):
             return message if callable(expected) else self.hint(message, found, case, cases)
         if not self.gradients:

@@ -30,19 +30,21 @@ class _Watched(VAE):
         self.seen: set[int] = set()
         self.fresh = [p.detach().clone() for p in self.parameters()]
         self.started_fresh = True
+        self.n_images = 0  # as often as they came
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         mu, logvar = super().encode(x)
         if mu.requires_grad:  # trained on is what a gradient comes back to, however it was computed
             prints = _fingerprints(x)
-            mu.register_hook(lambda _: self._remember(prints))
+            mu.register_hook(lambda _: self._remember(prints, len(x)))
         return mu, logvar
 
-    def _remember(self, prints: set[int]) -> None:
+    def _remember(self, prints: set[int], n_images: int) -> None:
         if not self.seen:
             pairs = zip(self.parameters(), self.fresh, strict=True)
             self.started_fresh = all(torch.equal(p, q) for p, q in pairs)
         self.seen |= prints
+        self.n_images += n_images
 
 
 def _shape_fault(found: Any) -> str:
@@ -67,6 +69,12 @@ def _training_fault(made: list[_Watched], train: Tensor, n_betas: int) -> str:
     least = min(len(model.seen) for model in trained)
     if least < 0.7 * len(known):
         return f"some model was trained on {least} images only; train has {len(train)}"
+    shortest, longest = (pick(model.n_images for model in trained) for pick in (min, max))
+    if longest > 1.25 * shortest:
+        return (
+            f"the models were not trained equally long: {shortest / len(train):.3g} to "
+            f"{longest / len(train):.3g} epochs; the price of beta shows when all else is equal"
+        )
     return ""
 
 

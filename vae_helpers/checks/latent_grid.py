@@ -11,10 +11,10 @@ from .engine import examine
 
 
 def _boxes() -> list[tuple[Tensor, Tensor]]:
-    """Boxes in one to six dimensions, few and many; wide, empty, far out and unbounded ones."""
+    """Boxes in one to nine dimensions, few and many; wide, empty, far out and unbounded ones."""
     drawn = []
     for n, d, width in ((4, 2, 1.0), (1, 3, 1.0), (3, 3, 2.0), (5, 1, 0.3), (7, 6, 5.0),
-                        (4, 5, 40.0), (150, 2, 2.0)):  # fmt: skip
+                        (4, 5, 40.0), (150, 2, 2.0), (6, 9, 6.0)):  # fmt: skip
         low = normal(n, d, seed=n) - width / 3
         drawn.append((low, low + width * normal(n, d, seed=d + 9).abs()))
     low, high = (corner.double() for corner in drawn[2])

@@ -18,7 +18,8 @@ LEAD = 0.01
 
 Measured over five trainings: these 0.897, -ELBO 0.84, mean over all codes 0.6, five neighbours
 among the codes 0.93 to 0.95, with NLL and KL 0.93 to 0.95, mixture of 10 over the codes 0.90 to
-0.93, of 30 0.935 to 0.944. Blurred pixels, without a model, reach 0.94, and the check says so.
+0.93, of 30 0.94 to 0.956. Blurred pixels, without a model, reach 0.94, and compared by angle 0.967;
+the check says so.
 """
 RISE = 0.05
 """By so much must the AUROC of zeros rise when the training images lack zeros instead.
@@ -40,18 +41,22 @@ COMPANY = (
 
 def _apart(some: Tensor, same: Tensor, spread: Tensor) -> bool:
     """Tell whether scores of the same images differ by more than rounding, which is 2e-6."""
-    return bool((some - same).abs().max() / spread.std() > 0.003)
+    return bool((some - same).abs().max() / spread.std() > 1e-4)
 
 
 class _Judge:
-    """Looks at scores of a few images, twice, of all, of one; by other model and training set."""
+    """Looks at scores of one image many times, of a few, twice, of all, of one; by other models.
+
+    The first batch gives a false picture of the images to come, to whoever keeps what it says.
+    """
 
     def __init__(self, setting: Setting) -> None:
         self.setting, self.bar = setting, setting.pixels + LEAD
         order = torch.randperm(len(setting.test), generator=torch.Generator().manual_seed(2))
         self.few = order[:333]  # an odd number in another order
-        stages = ("few", "again", "all", "alone", "other model", "other digit")
+        stages = ("copies", "few", "again", "all", "alone", "other model", "other digit")
         self.rows = dict.fromkeys(stages, self.few) | {
+            "copies": order[700:701].repeat(20),
             "all": torch.arange(len(order)),
             "alone": order[500:501],
         }
@@ -59,9 +64,9 @@ class _Judge:
 
     def cases(self) -> list[tuple[Any, Tensor, Tensor]]:
         s = self.setting
-        other = copy.deepcopy(s.model).requires_grad_(False)
+        other = copy.deepcopy(s.model)
         for p in other.parameters():  # not all by one factor: layers would pass that through
-            p.mul_(1 + 0.2 * normal(*p.shape, seed=3))
+            p.data.mul_(1 + 0.2 * normal(*p.shape, seed=3))
         models, trains = {"other model": other}, {"other digit": s.other_train}
         return [
             (models.get(k, s.model), trains.get(k, s.train), s.test[r])
@@ -77,12 +82,12 @@ class _Judge:
         known[stage] = scores = found.detach().cpu().double()
         if stage == "again":
             return CHANCE if _apart(scores, known["few"], known["few"]) else ""
-        if stage == "all" and (fault := self._too_low()):
-            return fault
         first = "few" if stage == "all" else stage
         if stage in ("all", "alone"):
             in_company = known["all"][self.rows[first]]
-            return COMPANY if _apart(known[first], in_company, known["all"]) else ""
+            if _apart(known[first], in_company, known["all"]):
+                return COMPANY
+            return self._too_low() if stage == "all" else ""
         return self._one_digit_only() if stage == "other digit" else ""
 
     def _one_digit_only(self) -> str:
@@ -91,7 +96,7 @@ class _Judge:
         return "" if after - before > RISE else (
             "trained is the model on digits without 2s; when train lacks zeros instead, the AUROC "
             f"of zeros goes from {before:.2f} to {after:.2f} only: look for what train lacks, not "
-            "for a digit that you know"
+            "for a digit that you know, and keep nothing from an earlier call"
         )  # fmt: skip
 
     def _too_low(self) -> str:
@@ -99,7 +104,7 @@ class _Judge:
         if 1 - reached > self.bar:
             return f"AUROC {reached:.3f}: the wrong way round, larger must mean more unusual"
         return "" if reached > self.bar else (
-            f"AUROC {reached:.3f}, and {self.bar:.3f} is the bar: neighbours in pixels, without "
+            f"AUROC {reached:.4f}, and {self.bar:.4f} is the bar: neighbours in pixels, without "
             f"any model, get {s.pixels:.3f}, the -ELBO {s.elbo:.3f}; what does the distance from a "
             "code to the nearest codes of training images say?"
         )  # fmt: skip
@@ -112,13 +117,13 @@ class _Judge:
         if not _apart(known["other model"], known["few"], known["few"]):
             return (
                 f"AUROC {self.auroc():.3f}, without the model: your scores stay the same when its "
-                f"weights change. Blurred pixels alone get {s.blurred:.3f}, neighbours among the "
-                "codes about as much: nothing shows here that the model is needed."
+                f"weights change. Angles between blurred images get {s.blurred:.3f}, neighbours "
+                "among the codes no more: nothing shows here that the model is needed."
             )
         ahead = self.auroc() - s.blurred
         return (
             f"AUROC {self.auroc():.3f}; the -ELBO gets {s.elbo:.3f}, neighbours in pixels, without "
-            f"any model, {s.pixels:.3f}, and among blurred pixels {s.blurred:.3f}: "
+            f"any model, {s.pixels:.3f}, and by the angle between blurred ones {s.blurred:.3f}: "
             f"{'the model adds little, if anything' if ahead > 0 else 'these alone get further'}."
         )
 

@@ -14,14 +14,17 @@ def _labels_and_scores() -> list[tuple[Tensor, Tensor]]:
     """Scores in no order: drawn, with ties, all equal, of any size, one rare image only."""
     cases = []
     for n, k, scale, shift in ((12, 4, 1.0, 0.0), (7, 1, 1.0, -3.0), (60, 9, 50.0, 8.0),
-                               (25, 24, 1e-3, 0.0), (1500, 150, 1.0, 0.0)):  # fmt: skip
+                               (25, 24, 1e-3, 0.0), (1500, 150, 1.0, 0.0),
+                               (3500, 90, 1.0, 0.0)):  # fmt: skip
         is_rare = torch.zeros(n, dtype=torch.bool)
         is_rare[normal(n, seed=n).argsort()[:k]] = True
         cases.append((is_rare, scale * (normal(n, seed=k) + is_rare) + shift))
     is_rare, scores = cases[2]
     tied = (is_rare, (scores / 25).round())
+    around_zero = (cases[2][0], cases[2][1].argsort().argsort() - 30.0)
     return [
-        *cases, tied, (is_rare, 5 + 1e-9 * scores.double()), (is_rare, torch.full((60,), 0.5)),
+        *cases, around_zero, tied,
+        (is_rare, 5 + 1e-9 * scores.double()), (is_rare, torch.full((60,), 0.5)),
         (cases[4][0], -cases[4][1]),
         (tied[0].flip(0), tied[1].flip(0)), (torch.ones(5, dtype=torch.bool), normal(5)),
     ]  # fmt: skip

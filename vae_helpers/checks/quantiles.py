@@ -33,6 +33,7 @@ def _mixtures() -> list[tuple[Tensor, Tensor, Tensor]]:
         (torch.tensor([0.005, 0.994]), torch.zeros(50), torch.tensor([0.01] * 49 + [100.0])),
         (torch.tensor([0.998, 0.3]), far, thin),
         (some.double(), 100 * torch.tensor([-1.0, 1.0]).double(), 0.01 * torch.ones(2).double()),
+        (some, torch.zeros(50), torch.tensor([0.01] * 49 + [100.0])),
         (some, normal(1500, seed=3).sort().values, 0.1 + normal(1500, seed=4).abs()),
     ]
 

@@ -1,7 +1,8 @@
 """Checks of notebook 3, continued: a validation curve, and when to stop."""
 
 import math
-from collections.abc import Callable, Sequence
+import random
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
@@ -38,7 +39,11 @@ def _stop(
 
 
 def _curves() -> list[tuple[list[float], int, int]]:
-    """Curves with ties, rises and a low that comes too late; losses below zero, one epoch."""
+    """Curves with ties, rises and a low that comes too late; losses below zero, one epoch.
+
+    The last ones are drawn: whole numbers, zero among them, for ties at every place, and the same
+    as the smallest steps around a number that is large beside them.
+    """
     falling = [9.0, 7.5, 8.0, 6.0, 6.5, 6.4, 6.3, 5.0]
     noisy = [round(v, 2) for v in (3 * normal(14, seed=4) - torch.arange(14) / 4).tolist()]
     return [
@@ -57,7 +62,19 @@ def _curves() -> list[tuple[list[float], int, int]]:
         ([float(f"{x}e300") for x in falling], 3, 1),
         ([float(f"{x}e-9") for x in falling], 3, 1),
         (noisy * 20, 100, 7),
+        ([float(v) for v in range(40)], 5, 20),
+        *_drawn_curves(),
     ]
+
+
+def _drawn_curves() -> Iterator[tuple[list[float], int, int]]:
+    draw = random.Random(0)
+    for step in (1.0, 1e-9):
+        for epochs in (4, 5, 7, 9) * 8:
+            whole = [draw.randrange(4) for _ in range(epochs)]
+            base = 140.0 if step < 1 else draw.choice([0.0, -1.0])
+            start, patience = 1 + draw.randrange(3), 1 + draw.randrange(4)
+            yield [base + step * v for v in whole], patience, start
 
 
 def early_stopping(function: Callable[[Losses, int, int], tuple[int, int]]) -> None:
