@@ -81,9 +81,11 @@ def fit(
         start_epoch: first epoch that may count as best.
         validation_fraction: share of `train` held out at random for early stopping.
         precision: of the matrix products in the training steps, "medium", "high" or "highest", as
-            in `torch.set_float32_matmul_precision`. "medium" multiplies in bfloat16 where the
-            processor can (faster, the same losses within their spread over seeds); "highest" is
-            full float32. The caller's setting is back afterwards; evaluation always uses that.
+            in `torch.set_float32_matmul_precision`. "medium" multiplies in bfloat16 where PyTorch
+            has a kernel for that (faster, the same losses within their spread over seeds; of
+            processors, AVX512_BF16 alone is not enough for PyTorch 2.14, and nothing changes);
+            "highest" is full float32. The caller's setting is back afterwards; evaluation always
+            uses that.
 
     Returns:
         A `History`, one row per finished epoch.

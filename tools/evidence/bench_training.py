@@ -125,7 +125,9 @@ def processor() -> str:
         family = f"family {fields['cpu family']}, model {fields['model']}"
         name = f"{fields['model name']} ({family})" if "cpu family" in fields else name
     bfloat16 = "with" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "without"
-    return f"{name}, {torch.backends.cpu.get_cpu_capability()}, {bfloat16} bfloat16"
+    amx = "with" if torch.cpu._is_amx_tile_supported() else "without"
+    able = torch.backends.cpu.get_cpu_capability()
+    return f"{name}, {able}, {bfloat16} bfloat16 and {amx} matrix tiles (AMX)"
 
 
 def load_only(loader: DataLoader) -> None:
@@ -247,12 +249,12 @@ def main() -> None:
     )
     print("loss; *loading* is the same loop with nothing in it. The *products* are the matrix")
     print("products of an epoch, forwards and backwards, in full precision, into memory that is")
-    print(
-        "there already; at *medium precision* they are those of `fit`, which differ only where the"
-    )
-    print("processor has bfloat16. On a shared machine, compare within a row: its columns ran in")
-    print("turn, the rows one after another. Ratios differ from processor to processor: loading")
-    print("takes the larger share, and `fit` gains the more, the faster the products are.\n")
+    print("there already; at *medium precision* they are those of `fit`, which differ only where")
+    print("PyTorch multiplies float32 in bfloat16. That it has instructions for bfloat16 does not")
+    print("make a processor one of these: compare the two columns. On a shared machine, compare")
+    print("within a row: its columns ran in turn, the rows one after another. Ratios differ from")
+    print("processor to processor: loading takes the larger share, and `fit` gains the more, the")
+    print("faster the products are.\n")
     with tempfile.TemporaryDirectory() as folder:
         write_raw_mnist(Path(folder))
         usual_epochs = epochs(Path(folder))
