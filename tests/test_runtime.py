@@ -24,6 +24,11 @@ def test_seed_everything_repeats_every_source():
     assert all(a != b for a, b in zip(draws(), first, strict=True))
 
 
+@pytest.mark.parametrize("seed", [0, 2**32 - 1])
+def test_the_ends_of_the_range_are_seeds(seed):
+    seed_everything(seed)
+
+
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.5, None, True, "0"])
 def test_impossible_seeds_are_named(seed):
     with pytest.raises(ValueError, match=r"seed must be an integer from 0"):

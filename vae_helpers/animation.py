@@ -122,4 +122,4 @@ def show_gif(path: str | Path, title: str) -> None:
 
     if not title.strip():
         raise ValueError("title must say what is drawn, got blank text")
-    display(Image(Path(path).read_bytes(), format="gif", alt=title))
+    display(Image(Path(path).read_bytes(), alt=title))
