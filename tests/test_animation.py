@@ -152,7 +152,7 @@ def test_show_gif_carries_its_title(tmp_path, monkeypatch):
     data, metadata = shown[0]._repr_mimebundle_()
     assert set(data) == {"image/gif"}
     assert metadata["image/gif"]["alt"] == "Two frames of noise"
-    with pytest.raises(ValueError, match="^title must say"):
+    with pytest.raises(ValueError, match=r"^title must say"):
         show_gif(path, " ")
 
 

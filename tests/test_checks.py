@@ -71,6 +71,11 @@ def count_by_pixels(x, share):
     return int((variances.cumsum(0) / x.var(0).sum() < share).sum()) + 1
 
 
+def needed(x, share, decimals=15):
+    return int((PCA().fit(x.numpy()).explained_variance_ratio_.cumsum().round(decimals)
+                < share).sum()) + 1  # fmt: skip
+
+
 def count_by_loop(x, share):
     variances = np.linalg.svd((x - x.mean(0)).double().numpy(), compute_uv=False) ** 2
     kept, n = 0.0, 0
@@ -266,6 +271,12 @@ WRONG = {
             p.square().sum(1)[:, None] + c.square().sum(1) - 2 * p @ c.T
         ).clamp(min=0).sqrt().amin(1),
         "of 2000 codes": lambda p, c: torch.cdist(p, c[:2000]).amin(1),
+        "of 20,000 codes": lambda p, c: torch.cdist(p, c[:20_000]).amin(1),
+        "in whole thousands": lambda p, c: torch.cdist(
+            p, c[: len(c) // 1000 * 1000 or len(c)]).amin(1),
+        "without zeros": lambda p, c: (
+            d := torch.cdist(p, c, compute_mode="donot_use_mm_for_euclid_dist")
+        ).masked_fill(d == 0, math.inf).amin(1),
         "the furthest": lambda p, c: torch.cdist(p, c).max(1).values,
         "over the wrong axis": lambda p, c: torch.cdist(p, c).min(0).values,
         "squared": lambda p, c: torch.cdist(p, c).square().min(1).values,
@@ -287,6 +298,10 @@ WRONG = {
             p - c[torch.cdist(p, c, p=1).argmin(1)]).norm(dim=1),
     },
     "pca_by_svd": {
+        "directions of the first 300": lambda x, k: (m := x.mean(0)) + (x - m) @ (
+            v := torch.linalg.svd((x - m)[:300], full_matrices=False).Vh[:k]).T @ v,
+        "twelve directions at most": lambda x, k: (m := x.mean(0)) + (x - m) @ (
+            v := torch.linalg.svd(x - m, full_matrices=False).Vh[:min(k, 12)]).T @ v,
         "five components at most": lambda x, k: pca(x, min(k, 5)),
         "from the first hundred rows": lambda x, k: x.mean(0) + (c := x - x.mean(0)) @ (
             v := torch.linalg.svd(c[:100]).Vh[:k]).T @ v,
@@ -308,6 +323,9 @@ WRONG = {
         "codes": lambda x, k: (c := x - x.mean(0)) @ torch.linalg.svd(c).Vh[:k].T,
     },
     "components_needed": {
+        "of 600 rows": lambda x, share: needed(x[:600], share),
+        "shares of three decimals": lambda x, share: needed(x, share, decimals=3),
+        "shares of five decimals": lambda x, share: needed(x, share, decimals=5),
         "whole percents": lambda x, share: count_components(x, int(share * 100) / 100),
         "rounded to percents": lambda x, share: count_components(x, round(share, 2)),
         "of two hundred rows": lambda x, share: count_components(x[:200], share),

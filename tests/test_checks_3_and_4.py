@@ -224,6 +224,10 @@ def by_newton(p, mu, sigma, steps=6):
     return z
 
 
+def by_angles(mu, logvar, a):
+    return mu + 2 * (logvar / 2).exp() * torch.stack([a.cos(), a.sin()], dim=1)
+
+
 # Notebook 4
 
 
@@ -586,6 +590,10 @@ WRONG = {
         "a sparse tensor": lambda a, b: boxes(a, b).to_sparse(),
     },
     "posterior_ellipse": {
+        "a point too many, by turns": lambda m, s, n: by_angles(
+            m, s, 2 * math.pi * torch.arange(0, 1, 1 / n)),
+        "a point too many, by degrees": lambda m, s, n: by_angles(
+            m, s, torch.arange(0, 360, 360 / n).deg2rad()),
         "one sigma": lambda m, s, n: ellipse(m, s, n, sigmas=1.0),
         "variance": lambda m, s, n: ellipse(m, 2 * s, n),
         "four variances": lambda m, s, n: ellipse(m, 2 * s, n, sigmas=4.0),
@@ -683,6 +691,8 @@ WRONG = {
         "at two thousand quantiles": lambda r, s: average_precision_score(
             r, torch.bucketize(s.double(), s.double().quantile(
                 torch.linspace(0, 1, 2001).double())).double()),
+        "ties among few alone": lambda r, s: (
+            without_ties if len(s) > 1000 else average_precision_score)(r, s),
         "a score of zero is none": lambda r, s: average_precision_score(
             r, s.where(s != 0, s[s != 0].min() - 1 if s.any() else s)),
         "at half": lambda r, s: (r & (s > 0.5)).sum() / max(1, (s > 0.5).sum()),
@@ -722,6 +732,9 @@ WRONG = {
         "starts at four sigma of the whole": lambda p, m, s: bisected(p, m, s, *(
             m.mean() + k * (s.square().mean() + m.var(correction=0)).sqrt() for k in (-4, 4))),
         "20 rounds": lambda p, m, s: quantiles(p, m, s, rounds=20),
+        "as many as Gaussians": lambda p, m, s: (
+            quantiles if len(p) != len(m) else lambda p, m, s: m + s * icdf(p))(p, m, s),
+        "no width below a millionth": lambda p, m, s: quantiles(p, m, s.clamp(min=1e-6)),
         "25 rounds": lambda p, m, s: quantiles(p, m, s, rounds=25),
         "the first thousand parts": lambda p, m, s: quantiles(p, m[:1000], s[:1000]),
         "three rounds of Newton": lambda p, m, s: by_newton(p, m, s, steps=3),

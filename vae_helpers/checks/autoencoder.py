@@ -1,5 +1,6 @@
 """Checks of the exercises of notebook 1; the wrong formulas are answers that learners give."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,8 @@ def nearest_code_distance(function: Callable[[Tensor, Tensor], Tensor]) -> None:
         return (points[:, None] - codes).norm(dim=2)
 
     on_codes = normal(28, 2, seed=5)  # so many that rounding under a root is seen
+    points = normal(130, 2, seed=6).double()
+    many = torch.cat([normal(25_000, 2, seed=1).double(), points + 1e-6])  # the last are nearest
 
     def at_a_code(points: Tensor, codes: Tensor) -> str:
         return "" if all_pairs(points, codes).amin() > 0 else (
@@ -33,6 +36,7 @@ def nearest_code_distance(function: Callable[[Tensor, Tensor], Tensor]) -> None:
                 (size * normal(m, 2).double(), size * normal(n, 2, seed=1).double())
                 for m, n, size in ((7, 3, 100), (70, 5000, 1), (3, 2, 1e12))
             ],
+            (points, many),
         ],
         [
             (lambda p, c: all_pairs(p, c).amin(dim=0), "one distance a point, not one a code"),
@@ -40,6 +44,10 @@ def nearest_code_distance(function: Callable[[Tensor, Tensor], Tensor]) -> None:
             (lambda p, c: all_pairs(p, c).mean(dim=1), "the nearest code, not the average one"),
             (lambda p, c: all_pairs(p, c).amax(dim=1), "the nearest code, not the furthest"),
             (lambda p, c: all_pairs(p, c).argmin(dim=1), "its distance, not its index"),
+            (
+                lambda p, c: all_pairs(p, c).masked_fill(all_pairs(p, c) == 0, math.inf).amin(1),
+                "a distance of 0 counts, too: that point lies on a code",
+            ),
             (
                 lambda p, c: (p[:, None] - c).abs().sum(dim=2).amin(dim=1),
                 "the straight-line distance: square root of the sum of squares",

@@ -34,13 +34,13 @@ def difference(found: Any, expected: Any, rtol: float = 1e-4) -> str:
         return _differing_tuple(found, expected, rtol)
     if isinstance(expected, Tensor):
         if not isinstance(found, Tensor):
-            kind = "tuple" if isinstance(found, tuple) else type(found).__name__
-            hints = {
-                "tuple": " (max and min give two: take .values)",
-                "ndarray": " (torch.as_tensor makes it one)",
-            }
             wanted = f"return one tensor of shape {tuple(expected.shape)}"
-            return f"{wanted}, not a {kind}{hints.get(kind, '')}"
+            if isinstance(found, tuple):  # as max and min give it, or the learner
+                which = " (take .values)" if hasattr(found, "values") else ""
+                return f"{wanted}, not a tuple of {len(found)}{which}"
+            kind = type(found).__name__
+            hint = " (torch.as_tensor makes it one)" if kind == "ndarray" else ""
+            return f"{wanted}, not a {kind}{hint}"
         if found.layout != torch.strided:
             return "the result is a sparse tensor: .to_dense() makes it an ordinary one"
         if found.shape != expected.shape:

@@ -9,6 +9,13 @@ from .comparing import normal
 from .engine import examine
 
 
+def _late_turn() -> Tensor:
+    """Many rows, of which the last vary in other columns than the first."""
+    rows = normal(1700, 9, seed=4).double()
+    rows[:800, 4:], rows[800:, :4] = 0, 0.1 * rows[800:, :4]
+    return rows
+
+
 def pca_by_svd(function: Callable[[Tensor, int], Tensor]) -> None:
     """`f(x, k)`: rows x (N, D) rebuilt from their first k principal components, (N, D)."""
 
@@ -58,6 +65,8 @@ def pca_by_svd(function: Callable[[Tensor, int], Tensor]) -> None:
             (normal(9, 5, seed=1) + 1, 4),
             (1e3 * normal(6, 11, seed=2).double() - 1, 3),
             (normal(300, 40, seed=3).double(), 12),  # close together, so no short cut
+            (normal(60, 20, seed=5).double(), 15),
+            (_late_turn(), 5),
         ],
         [
             (uncentred, "subtract the mean image first, and add it back at the end"),
@@ -103,6 +112,11 @@ def components_needed(function: Callable[[Tensor, float], int]) -> None:
     cases += [(data[:50, :7].double(), 0.6), (square, 0.5), (square, 0.6)]
     cases += [(data[:6], 0.95), (normal(150, 60, seed=2), 0.99)]  # few images; nearly all of them
     cases += [(normal(600, 300, seed=3) * (1 + torch.arange(600)[:, None] / 300), 0.7349)]
+    cases += [(_late_turn(), 0.5), (_late_turn(), 0.9)]
+    fine = normal(90, 30, seed=7).double()  # so near that shares rounded to percents won't do
+    cases += [
+        (fine, values(fine)[k].item() + off) for k in (4, 7, 9, 12, 14) for off in (2e-6, -2e-6)
+    ]
     examine(
         function, truth, cases,
         [

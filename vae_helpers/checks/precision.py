@@ -25,7 +25,7 @@ def _labels_and_scores() -> list[tuple[Tensor, Tensor]]:
     return [
         *cases, around_zero, tied,
         (is_rare, 5 + 1e-9 * scores.double()), (is_rare, torch.full((60,), 0.5)),
-        (cases[4][0], -cases[4][1]),
+        (cases[4][0], -cases[4][1]), (cases[5][0], (2 * cases[5][1]).round()),
         (tied[0].flip(0), tied[1].flip(0)), (torch.ones(5, dtype=torch.bool), normal(5)),
     ]  # fmt: skip
 

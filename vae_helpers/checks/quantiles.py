@@ -26,7 +26,8 @@ def _mixtures() -> list[tuple[Tensor, Tensor, Tensor]]:
         (ends, mu, sigma),
         (torch.linspace(0.01, 0.99, 41).flip(0), 100 * mu - 300, 30 * sigma),
         (some, 1e9 * apart, 1e9 + 0 * apart),
-        (some, 1e-6 * apart, 1e-6 + 0 * apart),
+        (some, 1e-9 * apart, 1e-9 + 0 * apart),
+        (some, mu[:5], sigma[:5]),  # as many as Gaussians
         (some.double(), mu.double() / 50 + 2, sigma.double() / 20),
         (some[:1], torch.cat([mu, 60 + mu[:9]]), torch.cat([0.01 + 0 * sigma, 5 * sigma[:9]])),
         (torch.tensor([0.0005, 0.9998, 0.001]), 3 * one, one),

@@ -5,6 +5,7 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 
@@ -36,7 +37,8 @@ def describe(names: Sequence[str], case: tuple[Any, ...]) -> str:
             words.append(f"{name} of {len(value)} numbers, {ends}")
         elif isinstance(value, float | int | Sequence):
             words.append(f"{name} = {value}")
-    return ", ".join(words)
+    double = any(isinstance(v, Tensor) and v.dtype == torch.float64 for v in case)
+    return ", ".join(words) + ", in double precision" * double
 
 
 def their_error(error: Exception, function: Any) -> str:
