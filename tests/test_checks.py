@@ -113,7 +113,8 @@ def trade_off(make_model, train, test, betas, **options):
     rows = []
     for beta in betas:
         model = make_model()
-        history = vh.fit(model, train, test, beta=beta, lr=2e-3, progress=False, **options)
+        usual = {"lr": 2e-3, "progress": False} | options
+        history = vh.fit(model, train, test, beta=beta, **usual)
         rows.append([history.test_nll[-1], history.test_kl[-1]])
     return torch.tensor(rows)
 
@@ -259,6 +260,9 @@ RIGHT = {
     "beta_trade_off": [
         lambda *args: trade_off(*args, epochs=5),
         lambda *args: trade_off(*args, epochs=12, batch_size=64, seed=1),
+        lambda *args: trade_off(*args, epochs=10, schedule="linear-decay"),
+        lambda *args: trade_off(*args, epochs=10, schedule="constant"),
+        lambda *args: trade_off(*args, epochs=10, lr=1e-3),
         trade_off_backwards,
         trade_off_twice,
         trade_off_by_hand,
@@ -384,6 +388,8 @@ WRONG = {
         "flat images": lambda m, x, e: vh.squared_error(m((x + e).flatten(1)).view_as(x), x),
     },
     "reparameterize_logistic": {
+        "a millionth in the scale": lambda m, s, u: m + (s.exp() + 1e-6) * u.logit(),
+        "noise clamped a little": lambda m, s, u: m + s.exp() * u.logit(eps=1e-7),
         "habit from logvar": lambda m, s, u: m + (s / 2).exp() * torch.logit(u),
         "not exponentiated": lambda m, s, u: m + s * torch.logit(u),
         "sign": lambda m, s, u: m + s.exp() * ((1 - u).log() - u.log()),
@@ -426,6 +432,8 @@ WRONG = {
         "sorted": lambda m, s, u: m + s.exp() * torch.logit(u.sort(0).values),
     },
     "kl_by_hand": {
+        "tau of a tenth at least": lambda m, s, t: kl_of_library(m, s, max(t, 0.1)),
+        "tau of ten at most": lambda m, s, t: kl_of_library(m, s, min(t, 10)),
         "clamped means": lambda m, s, t: kl_of_library(m.clamp(-4, 4), s, t),
         "clamped logvar": lambda m, s, t: kl_of_library(m, s.clamp(-14, 14), t),
         "taus from a table": lambda m, s, t: kl_of_library(
@@ -468,6 +476,11 @@ WRONG = {
         "mu lost": lambda m, s, t: kl_of_library(0 * m, s, t),
     },
     "gaussian_nll": {
+        "a millionth under the logarithm": lambda m, s, x: (0.5 * (
+            (x - m)**2 / s.exp() + (s.exp() + 1e-6).log() + math.log(2 * math.pi))
+        ).flatten(1).sum(1),
+        "the logarithm clamped": lambda m, s, x: (0.5 * (
+            (x - m)**2 / s.exp() + s.clamp(min=-20) + math.log(2 * math.pi))).flatten(1).sum(1),
         "variance from 1e-10 on": lambda m, s, x: F.gaussian_nll_loss(
             m, x, s.exp(), full=True, eps=1e-10, reduction="none").sum((1, 2, 3)),
         "a far pixel pulled back": lambda m, s, x: -Normal(

@@ -94,7 +94,7 @@ def kl_by_hand(function: Callable[[Tensor, Tensor, float], Tensor]) -> None:
     def right(m: Tensor, s: Tensor, tau: float) -> Tensor:
         return _kl(m, s, tau).sum(1)
 
-    taus = (1.0, 2.0, 0.5, 0.7, 3, 1.37)
+    taus = (1.0, 2.0, 0.5, 0.7, 3, 1.37, 0.02, 50.0)
     examine(
         function, right, [(m, s, tau) for tau in taus for m, s in _posteriors()],
         _kl_mistakes(right),

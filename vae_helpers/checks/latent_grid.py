@@ -98,8 +98,8 @@ def posterior_ellipse(function: Callable[[Tensor, Tensor, int], Tensor]) -> None
         return mu + 2 * (logvar / 2).exp() * torch.stack([angle.cos(), angle.sin()], dim=1)
 
     # torch.arange(0, a, a / n) has one number too many for some n: of a turn, 1, 2 pi or 360.
-    kinds = ((0, 7, 1, 1), (3, 4, 1, 1), (5, 1, 9, 3), (8, 12, 50, 4), (2, 61, 1, 1))
-    kinds += ((2, 49, 1, 1), (2, 161, 1, 1))
+    kinds = [(0, 7, 1, 1), (3, 4, 1, 1), (5, 1, 9, 3), (8, 12, 50, 4)]
+    kinds += [(2, n, 1, 1) for n in (49, 61, 161)]
     cases = [(a * normal(2, seed=k), b * normal(2, seed=k + 1), n) for k, n, a, b in kinds]
     cases.append((cases[0][0].double(), cases[0][1].double(), 9))
     cases.append((cases[1][0].double(), 9 * cases[1][1].double(), 150))

@@ -20,7 +20,11 @@ def _logistics() -> list[tuple[Tensor, Tensor, Tensor]]:
     cases.append((cases[0][0], cases[0][1], 1 - cases[0][2] / 2))  # the same shapes, other noise
     mu, log_scale, u = (v.double() for v in cases[2])
     ends = torch.tensor([[1e-6, 0.2], [1 - 1e-6, 0.9], [1e-7, 1 - 1e-7]], dtype=torch.float64)
-    return [*cases, (100 * mu, 7 * log_scale, u), (mu[:, :2], log_scale[:, 1:], ends)]
+    rare = torch.tensor([[1e-12, 0.2], [1 - 1e-12, 0.9], [1e-9, 1 - 1e-9]], dtype=torch.float64)
+    return [
+        *cases, (100 * mu, 7 * log_scale, u), (mu[:, :2], log_scale[:, 1:], ends),
+        (mu[:, :2], log_scale[:, 1:], rare), (0 * mu, log_scale - 12, u),  # narrow around zero
+    ]  # fmt: skip
 
 
 def _z(mu: Tensor, log_scale: Tensor, u: Tensor) -> Tensor:

@@ -64,7 +64,10 @@ def _gaussian_pixels() -> list[tuple[Tensor, Tensor, Tensor]]:
     widths = torch.tensor([27.0, -27.0, 8.0]).view(3, 1, 1, 1) + logvar / 4
     double = (cases[1][0].double(), cases[1][1].double(), cases[1][2].double())
     sure = torch.tensor([0.0, -6.0, -3.0]).view(3, 1, 1, 1) + 0 * x  # a density above 1
-    return [*cases, double, (30 * mean, logvar, x), (x, sure, x), (mean, widths, x)]
+    near = mean.double()
+    sharp = (near, logvar.double() / 4 - 25, near + 3e-6 * x.double())  # hardly off, and sure of it
+    square = (normal(2, 1, 6, 6), normal(2, 1, 6, 6, seed=1), normal(2, 1, 6, 6, seed=2))
+    return [*cases, double, (30 * mean, logvar, x), (x, sure, x), (mean, widths, x), sharp, square]
 
 
 def gaussian_nll(function: Callable[[Tensor, Tensor, Tensor], Tensor]) -> None:

@@ -13,7 +13,8 @@ def argument_names(function: Any, n: int) -> list[str]:
     """Return what the learner calls the arguments; numbers where that can't be told."""
     code = getattr(function, "__code__", None)
     names = list(code.co_varnames[: code.co_argcount]) if code else []
-    return names if len(names) == n else [f"argument {i + 1}" for i in range(n)]
+    # with more of them, the others have defaults
+    return names[:n] if len(names) >= n else [f"argument {i + 1}" for i in range(n)]
 
 
 def shown(number: float, digits: int = 6) -> str:
