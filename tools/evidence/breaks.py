@@ -197,6 +197,11 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 'decode(vae, paths["line"][0] / ratio)': 'decode(vae, paths["line"][5] / ratio)',
             },
         ),
+        "rival slips": (
+            "",
+            # of the images, the rivals with a blur see the upper quarter only
+            {"return pixels(images) @ of_each_pixel": "return pixels(images)[:, :196]"},
+        ),
         "other slips": (
             "",
             {
