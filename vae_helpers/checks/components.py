@@ -16,6 +16,17 @@ def _late_turn() -> Tensor:
     return rows
 
 
+def _tables() -> list[tuple[Tensor, int]]:
+    return [
+        (normal(20, 6) * torch.arange(1, 7) + 2, 2),
+        (normal(9, 5, seed=1) + 1, 4),
+        (1e3 * normal(6, 11, seed=2).double() - 1, 3),
+        (normal(300, 40, seed=3).double(), 12),  # close together, so no short cut
+        (normal(60, 20, seed=5).double(), 15),
+        (_late_turn(), 5),
+    ]
+
+
 def pca_by_svd(function: Callable[[Tensor, int], Tensor]) -> None:
     """`f(x, k)`: rows x (N, D) rebuilt from their first k principal components, (N, D)."""
 
@@ -60,14 +71,7 @@ def pca_by_svd(function: Callable[[Tensor, int], Tensor]) -> None:
 
     examine(
         function, truth,
-        [
-            (normal(20, 6) * torch.arange(1, 7) + 2, 2),
-            (normal(9, 5, seed=1) + 1, 4),
-            (1e3 * normal(6, 11, seed=2).double() - 1, 3),
-            (normal(300, 40, seed=3).double(), 12),  # close together, so no short cut
-            (normal(60, 20, seed=5).double(), 15),
-            (_late_turn(), 5),
-        ],
+        _tables(),
         [
             (uncentred, "subtract the mean image first, and add it back at the end"),
             (lambda x, k: truth(x, k) - x.mean(0), "almost: add the mean image back at the end"),
