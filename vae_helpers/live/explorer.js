@@ -37,8 +37,8 @@ function strips(vae) {
   const canvases = Object.keys(rows).map((name) =>
     picture(vae.shape, `Images decoded along the ${name} from A to B`, STRIP));
   const captions = ["along the straight line (bent on the map in equal shares)",
-    "along the arc, at even angles from the origin (dashed; between opposite marks it swings far "
-      + "out)"];
+    "along the arc, at even angles from the origin (dashed; between nearly opposite marks it swings "
+      + "far out; between exactly opposite ones, or from the origin, it is the line)"];
   const element = h("div", { className: "vl-strips", hidden: true }, ...canvases.map((canvas, i) =>
     h("figure", {}, canvas, h("figcaption", {}, captions[i]))));
   const next = h("p", { className: "vl-hint" });

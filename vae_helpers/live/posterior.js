@@ -65,10 +65,14 @@ export function posteriorPanel(vae, given, say, onDigit) {
   return { element, show, here, display: (image) => field?.show(image) };
 }
 
-/** The two parts of the KL: of a centre away from the origin, and of a width other than 1. */
+/**
+ * The two parts of the KL: of a centre away from the origin, and of a width other than 1. Rounded
+ * so that they add up to the KL as it is shown.
+ */
 function parts({ mu, kl }) {
-  const byPlace = 0.5 * mu.reduce((sum, m) => sum + m * m, 0);
-  return [byPlace, kl - byPlace];
+  const tenths = (value) => Math.round(10 * value) / 10;
+  const byPlace = tenths(0.5 * mu.reduce((sum, m) => sum + m * m, 0));
+  return [byPlace, tenths(kl) - byPlace];
 }
 
 function hint(grey, given) {
