@@ -19,7 +19,7 @@ def nearest_code_distance(function: Callable[[Tensor, Tensor], Tensor]) -> None:
 
     on_codes = normal(28, 2, seed=5)  # so many that rounding under a root is seen
     points = normal(130, 2, seed=6).double()
-    many = torch.cat([normal(25_000, 2, seed=1).double(), points + 1e-6])  # the last are nearest
+    many = torch.cat([normal(25_000, 2, seed=1).double(), points + 1e-3])  # the last are nearest
 
     def at_a_code(points: Tensor, codes: Tensor) -> str:
         return "" if all_pairs(points, codes).amin() > 0 else (
