@@ -23,7 +23,7 @@ class AnomalyDetector(nn.Module):
     detector knows where normal images lie in latent space, how well they are reconstructed *for
     their place*, and how much they cost to encode: what is too easy stands out as what is too hard
     does. Try simple rivals on your images as well: on MNIST (notebook 4), the angle between blurred
-    pixels caught far more turned digits, and by no kind was this detector clearly ahead of all.
+    pixels caught far more turned digits, and on no kind was this detector clearly ahead of all.
 
     All that `fit` learns is in buffers, the model's weights beside it: `.to(device)`,
     `state_dict()` and `load_state_dict()` carry the whole, to a detector not yet fitted, too.

@@ -237,7 +237,7 @@ CONTROLS: dict[str, list[Controlled]] = {
         Controlled(
             "of turned and mirrored digits and letters the detector catches no more than rivals",
             "the same features of an untrained VAE; its own recipe on blurred pixels",
-            "for each kind the best of eight without a VAE; the largest of three, fixed beforehand",
+            "for each kind the best of eight without a VAE; for all kinds, the largest of three",
             "lead_of_max < 0.05",
         ),
         Controlled(
@@ -277,7 +277,7 @@ CONTROLS: dict[str, list[Controlled]] = {
             "height['mu'] > height['pixels']",
         ),
         Controlled(
-            "and there the measure of distance counts, not the network",
+            "and there the measure of distance counts for more than the network",
             "for each score, all ten digits seen",
             "angles between blurred images, and between codes",
             "height['angle'] > height[name]",

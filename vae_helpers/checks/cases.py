@@ -1,4 +1,4 @@
-"""What a function is tried on: copies of the arguments, and their names."""
+"""What a function is tried on, copies of the arguments, and what it leaves changed."""
 
 import copy
 from collections.abc import Iterator
@@ -26,12 +26,13 @@ def unchanged(given: Any, original: Any) -> bool:
         return given.shape == original.shape and torch.equal(given, original)
     if isinstance(original, torch.nn.Module):
         theirs, ours = ((*m.parameters(), *m.buffers()) for m in (given, original))
-        pairs = list(zip(theirs, ours, strict=True))
         return (
             given.training == original.training
             and set(vars(given)) == set(vars(original))  # a method may have been replaced
-            and all(a.dtype == b.dtype and a.requires_grad == b.requires_grad for a, b in pairs)
-            and all(torch.equal(a, b) for a, b in pairs)
+            and all(
+                a.dtype == b.dtype and a.requires_grad == b.requires_grad and torch.equal(a, b)
+                for a, b in zip(theirs, ours, strict=True)
+            )
         )
     return bool(given == original) if isinstance(original, list) else True
 

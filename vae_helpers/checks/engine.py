@@ -84,8 +84,7 @@ class _Tried:
                 with surroundings() as switched:
                     found = self.function(*given)
             except KeyboardInterrupt:
-                tried = describe(argument_names(self.function, len(case)), case)
-                say("wrong", f"not right: interrupted, and still at work on {tried}")
+                say("wrong", f"not right: interrupted, and still at work on {self.described(case)}")
                 raise  # whatever was to run next waits
             except Exception as error:
                 if isinstance(error, NotImplementedError) and not error.args:
@@ -95,15 +94,20 @@ class _Tried:
                 text = "your function changes a setting of PyTorch for all that follows"
                 return "wrong", f"not right: {text}: {switched[0]}"
             if changed := [b for a, b in zip(given, case, strict=True) if not unchanged(a, b)]:
-                way = IN_PLACE + (A_COPY if isinstance(changed[0], list) else NEW_TENSORS)
-                way = MODEL_CHANGED if isinstance(changed[0], Module) else way
-                return "wrong", f"not right: {way}"
+                if isinstance(changed[0], Module):
+                    return "wrong", f"not right: {MODEL_CHANGED}"
+                instead = A_COPY if isinstance(changed[0], list) else NEW_TENSORS
+                return "wrong", f"not right: {IN_PLACE}{instead}"
             if i == 0:
                 agree = [f for f in readings if not self.differs(found, f(*case), case)]
                 self.truth = agree[0] if agree else self.truth
             if message := self.fault(found, case, cases):
                 return "wrong", f"not right: {message}"
         return "solved", ""
+
+    def described(self, case: tuple[Any, ...]) -> str:
+        """The arguments in words, by the learner's names for them."""
+        return describe(argument_names(self.function, len(case)), case)
 
     def differs(self, found: Any, expected: Any, case: tuple[Any, ...]) -> str:
         if callable(expected):
@@ -116,9 +120,8 @@ class _Tried:
         """What is wrong with the result of one case, or with its gradients."""
         expected = self.truth(*case)
         if found is None:
-            tried = describe(argument_names(self.function, len(case)), case)
             ask = "is there a return statement on every way out?"
-            return f"your function returns None: {ask} Tried with {tried}"
+            return f"your function returns None: {ask} Tried with {self.described(case)}"
         if message := self.differs(found, expected, case):
             return message if callable(expected) else self.hint(message, found, case, cases)
         if not self.gradients:
@@ -137,8 +140,7 @@ class _Tried:
         """The most helpful thing to say of a wrong result."""
         of_numbers = message.startswith(("at index", "got", "number"))
         advice = self.otherwise(*case) if of_numbers else ""
-        names = argument_names(self.function, len(case))
-        general = f"{message}; tried with {describe(names, case)}"
+        general = f"{message}; tried with {self.described(case)}"
         return (
             (by_chance(self.function, found, case) if self.rtol < 1e-2 else "")
             or known(self.function, found, case, cases, self.mistakes, self.rtol)
