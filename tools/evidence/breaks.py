@@ -212,9 +212,9 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                     'caught_by["all, mix"], caught_by["all, mix"]'
                 ),
                 # a wrong sign: what is dense counts as unusual
-                "return -torch.as_tensor(density)": "return torch.as_tensor(density)",
-                # the best of neighbours are the farthest, and the control is trained
-                "self.known).topk(5, largest=False)": "self.known).topk(5)",
+                "return -torch.as_tensor(self.model": "return torch.as_tensor(self.model",
+                # of neighbours, too; and the control is trained
+                "return torch.as_tensor(distances.mean": "return -torch.as_tensor(distances.mean",
                 "vae_features(images, untrained)": "vae_features(images)",
                 "for one in three]).amax(dim=0)": "for one in three]).amin(dim=0)",
                 'scores["pixels"]["digits"].median()': 'scores["pixels"]["digits"].median() + 9',
