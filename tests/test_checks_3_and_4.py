@@ -273,6 +273,20 @@ def apart_by_gram_schmidt(way, others):
     return unit(way)
 
 
+def apart_but_for(way, others, least=0.0, relative=False, added=0.0):
+    """Gram and Schmidt's way, without what seems too short, or with something added."""
+    basis = []
+    for other in others:
+        rest = other
+        for b in basis:
+            rest = rest - (rest @ b) / (b @ b + added) * b
+        if rest.norm() > least * (other.norm() if relative else 1):
+            basis.append(rest)
+    for b in basis:
+        way = way - (way @ b) / (b @ b + added) * b
+    return unit(way)
+
+
 def apart_by_least_squares(way, others):
     return unit(way - others.T @ torch.linalg.lstsq(others.T, way[:, None]).solution[:, 0])
 
@@ -751,6 +765,7 @@ WRONG = {
         "not a number": lambda p, m, s: quantiles(p, m, s) * torch.nan,
     },
     "conformal_p_values": {
+        "of the scores' type": lambda c, s: torch.zeros_like(s).copy_(p_values(c, s)),
         "plain share": lambda c, s: (c >= s[:, None]).double().mean(1),
         "0 above": lambda c, s: (c >= s[:, None]).sum(1) / (len(c) + 1),
         "n below": lambda c, s: ((c >= s[:, None]).sum(1) + 1) / len(c),
@@ -790,6 +805,9 @@ WRONG = {
         "sorts the calibration in place": lambda c, s: p_by_search(c.copy_(c.sort().values), s),
     },
     "direction_apart": {
+        "tiny rests dropped": lambda w, o: apart_but_for(w, o, 1e-6),
+        "small rests dropped": lambda w, o: apart_but_for(w, o, 0.01, relative=True),
+        "a tiny number in the divisor": lambda w, o: apart_but_for(w, o, added=1e-12),
         "short ones dropped": lambda w, o: apart_by_qr(
             w, o[(n := o.norm(dim=1)) > 0.05 * n.max()]),
         "a thousandth dropped": lambda w, o: unit(
@@ -966,6 +984,7 @@ def test_hints_name_the_mistake(capsys):
         ("aggregate_quantiles", "mean of quantiles"): "average the CDFs",
         ("aggregate_quantiles", "of many draws"): "draws random numbers",
         ("conformal_p_values", "higher only"): "just as high counts",
+        ("conformal_p_values", "of the scores' type"): "such as a count of pixels",
         ("direction_apart", "one after another"): "brings back some",
         ("direction_apart", "all at once"): "subtracted twice",
         ("direction_apart", "not of length 1"): "of length 1.52, and 1 is wanted",
@@ -985,7 +1004,7 @@ def test_hints_name_the_mistake(capsys):
         ("auroc_difference", "unpaired"): "image by image",
         ("auroc_difference", "divided by n"): "n - 1",
         ("left_out_detector", "all codes"): "nearest codes",
-        ("left_out_detector", "nearest in pixels"): "without any model, get 0.897",
+        ("left_out_detector", "nearest in pixels"): "without any model, gets 0.897",
         ("left_out_detector", "trained on the test images"): "changes the model",
         ("left_out_detector", "ranks"): "other test images",
         ("left_out_detector", "knows that it is the 2"): "not for a digit that you know",

@@ -280,7 +280,7 @@ CONTROLS: dict[str, list[Controlled]] = {
             "and there the measure of distance counts for more than the network",
             "for each score, all ten digits seen",
             "angles between blurred images, and between codes",
-            "height['angle'] > height[name]",
+            "height['angle'] > max(height['mu'], height['mu, angle'])",
         ),
     ],
 }

@@ -15,7 +15,7 @@ TIES = "calibration scores that are just as high count in full, each of them: >=
 
 
 def _scores() -> list[tuple[Tensor, Tensor]]:
-    """Calibration scores and others: few and many, any scale, ties, infinite ones, close ones."""
+    """Few and many, any scale, ties, infinite ones, whole numbers, close ones."""
     kinds = ((9, 5, 1.0), (30, 4, 50.0), (1, 3, 1.0), (6, 6, 1e-3), (200, 1, 1.0), (5400, 70, 1.0))
     cases = [(k * normal(n, seed=n), 1.5 * k * normal(m, seed=m + 1)) for n, m, k in kinds]
     tied, inf = (3 * normal(40, seed=5)).round(), math.inf
@@ -25,6 +25,7 @@ def _scores() -> list[tuple[Tensor, Tensor]]:
         (tied, torch.tensor([3.0, -2.0, 0.0, 9.0, -12.0])),
         (torch.cat([tied[:9], ends, ends[:1]]), torch.tensor([inf, 1.0, -inf, 1e30, -1e30])),
         (torch.cat([tied, ends[2:]]), torch.tensor([inf, 2.0, -inf, inf])),
+        (tied.long(), torch.tensor([3, -2, 0, 9, -12])),
         (normal(40_000, seed=8), torch.tensor([-1.0, 4.0, 3.9, 0.0])),
         (cases[0][0].double() - 60, cases[0][1].double() - 60),
         (5 + 1e-9 * cases[1][0].double(), 5 + 1e-9 * cases[1][1].double()),
@@ -32,6 +33,11 @@ def _scores() -> list[tuple[Tensor, Tensor]]:
 
 
 def _advice(calibration: Tensor, scores: Tensor) -> str:
+    if not scores.is_floating_point():
+        return (
+            "Right for floating-point scores. A score may be a whole number, too, such as a count "
+            "of pixels; shares of them are none, and a tensor of integers can't hold them"
+        )
     if not torch.cat([calibration, scores]).isfinite().all():
         return (
             "Right for finite scores. An infinite one is the highest of all (or the lowest, "
@@ -49,11 +55,14 @@ def conformal_p_values(function: Callable[[Tensor, Tensor], Tensor]) -> None:
     """`f(calibration, scores)`: for each score, the share as high or higher, itself counted."""
     cdf = torch.special.ndtr
 
+    def as_floats(counts: Tensor, scores: Tensor) -> Tensor:
+        return counts.to(scores.dtype) if scores.is_floating_point() else counts.float()
+
     def above(calibration: Tensor, scores: Tensor) -> Tensor:
-        return (calibration >= scores[:, None]).sum(dim=1).to(scores.dtype)
+        return as_floats((calibration >= scores[:, None]).sum(dim=1), scores)
 
     def ties(calibration: Tensor, scores: Tensor) -> Tensor:
-        return (calibration == scores[:, None]).sum(dim=1).to(scores.dtype)
+        return as_floats((calibration == scores[:, None]).sum(dim=1), scores)
 
     def truth(calibration: Tensor, scores: Tensor) -> Tensor:
         return (above(calibration, scores) + 1) / (len(calibration) + 1)
@@ -84,7 +93,9 @@ def conformal_p_values(function: Callable[[Tensor, Tensor], Tensor]) -> None:
             (lambda c, s: above(c, s) + 1, "a share: divide by n + 1"),
             (lambda c, s: truth(c, s).round(), "a share, not a whole number: / instead of //"),
             (
-                lambda c, s: None if len(c) == 1 else cdf((c.mean() - s) / c.std()),
+                lambda c, s: (
+                    None if len(c) == 1 else cdf((c.double().mean() - s) / c.double().std())
+                ),
                 "count; no normal distribution was promised",
             ),
         ],

@@ -25,11 +25,12 @@ def _directions() -> list[tuple[Tensor, Tensor]]:
     double = (cases[3][0].double(), cases[3][1].double())
     apart = torch.eye(6)[[1, 4]]  # already at right angles to one another
     # Nearly parallel: what one subtraction brings back of another dies out in 1e4 rounds only.
-    alike = normal(6, seed=8).double() + 0.01 * normal(2, 6, seed=6).double()
-    lengths = torch.tensor([1.0, 1e-4, 30.0])[:, None]  # in one call
+    alike = normal(6, seed=8).double() + 0.003 * normal(2, 6, seed=6).double()
+    mixed = torch.nn.functional.normalize(normal(3, 8, seed=7).double(), dim=1)
+    lengths = torch.tensor([[1.0], [1e-6], [100.0]]).double()  # in one call
     return [
         *cases, (way, -others), double, (normal(6, seed=3), apart), (torch.eye(6)[0], apart),
-        (normal(8, seed=5).double(), lengths * normal(3, 8, seed=7).double()),
+        (normal(8, seed=5).double(), lengths * mixed),
         (1e-9 * normal(6, seed=3).double(), alike * torch.tensor([[1.0], [3.0]])),
     ]  # fmt: skip
 

@@ -78,7 +78,8 @@ class _Judge:
         if not isinstance(found, Tensor) or found.shape != rows.shape or found.is_complex():
             return difference(found, torch.zeros(len(rows)))
         if not torch.isfinite(found).all():
-            return "some scores are not finite numbers"
+            given = " of twenty copies of one image" if stage == "copies" else ""
+            return f"some scores{given} are not finite numbers"
         known[stage] = scores = found.detach().cpu().double()
         if stage == "again":
             return CHANCE if _apart(scores, known["few"], known["few"]) else ""
@@ -104,9 +105,9 @@ class _Judge:
         if 1 - reached > self.bar:
             return f"AUROC {reached:.3f}: the wrong way round, larger must mean more unusual"
         return "" if reached > self.bar else (
-            f"AUROC {reached:.4f}, and {self.bar:.4f} is the bar: neighbours in pixels, without "
-            f"any model, get {s.pixels:.3f}, the -ELBO {s.elbo:.3f}; what does the distance from a "
-            "code to the nearest codes of training images say?"
+            f"AUROC {reached:.4f}, and {self.bar:.4f} is the bar: the nearest image, by pixels, "
+            f"without any model, gets {s.pixels:.3f}, the -ELBO {s.elbo:.3f}; what does the "
+            "distance from a code to the nearest codes of training images say?"
         )  # fmt: skip
 
     def auroc(self) -> float:
@@ -117,14 +118,19 @@ class _Judge:
         if not _apart(known["other model"], known["few"], known["few"]):
             return (
                 f"AUROC {self.auroc():.3f}, without the model: your scores stay the same when its "
-                f"weights change. Angles between blurred images get {s.blurred:.3f}, neighbours "
-                "among the codes no more: nothing shows here that the model is needed."
+                f"weights change. Angles between blurred images get {s.blurred:.3f}, without it, "
+                "too. Do neighbours among the codes get further, by distance or by angle?"
             )
         ahead = self.auroc() - s.blurred
+        compared = (
+            f"yours is {ahead:.3f} ahead of that" if ahead > LEAD
+            else "the model adds little, if anything" if ahead > 0
+            else "these alone get further"
+        )  # fmt: skip
         return (
-            f"AUROC {self.auroc():.3f}; the -ELBO gets {s.elbo:.3f}, neighbours in pixels, without "
-            f"any model, {s.pixels:.3f}, and by the angle between blurred ones {s.blurred:.3f}: "
-            f"{'the model adds little, if anything' if ahead > 0 else 'these alone get further'}."
+            f"AUROC {self.auroc():.3f}; the -ELBO gets {s.elbo:.3f}, the nearest by pixels, with "
+            f"no model, {s.pixels:.3f}, and by the angle between blurred ones {s.blurred:.3f}: "
+            f"{compared}."
         )
 
 
