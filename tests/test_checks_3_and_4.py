@@ -851,6 +851,10 @@ WRONG = {
         "standard error": lambda *c: gain(*c, width=1.0),
         "whole width": lambda *c: gain(*c, width=3.92),
         "exactly two": lambda *c: gain(*c, width=2.0),
+        "variance": lambda *c: (gain(*c)[0], gain(*c, width=1.0)[1] ** 2),
+        "numbers swapped": lambda n, a, x, b: (gain(n, a, x, b)[0], 1.96 * (
+            (shares(n, a)[0] - shares(x, b)[0]).var() / len(n)
+            + (shares(n, a)[1] - shares(x, b)[1]).var() / len(a)).sqrt()),
         "divided by n": lambda *c: gain(*c, correction=0),
         "no root": lambda *c: (gain(*c)[0], gain(*c, width=1.0)[1] ** 2 * 1.96),
         "anomalous images only": lambda n, a, x, b: (
@@ -984,6 +988,8 @@ def test_hints_name_the_mistake(capsys):
         ("aggregate_quantiles", "mean of quantiles"): "average the CDFs",
         ("aggregate_quantiles", "of many draws"): "draws random numbers",
         ("conformal_p_values", "higher only"): "just as high counts",
+        ("auroc_difference", "variance"): "that is the variance",
+        ("auroc_difference", "numbers swapped"): "the number of its own images",
         ("conformal_p_values", "of the scores' type"): "such as a count of pixels",
         ("direction_apart", "one after another"): "brings back some",
         ("direction_apart", "all at once"): "subtracted twice",

@@ -91,6 +91,11 @@ def auroc_difference(
     def spread(*case: Tensor) -> tuple[float, float]:
         return truth(*case)[0], 1.96 * math.sqrt(sum(r.var().item() for r in shares(*case)))
 
+    def swapped(*case: Tensor) -> tuple[float, float]:
+        rows = shares(*case)
+        pieces = [(row.var() / n).item() for row, n in zip(rows, map(len, rows[::-1]), strict=True)]
+        return truth(*case)[0], 1.96 * math.sqrt(sum(pieces))
+
     examine(
         function, truth, _two_scores(),
         [
@@ -98,6 +103,8 @@ def auroc_difference(
              " the variance of the differences"),
             (lambda *c: (-truth(*c)[0], truth(*c)[1]), "score a minus score b, not the other way"),
             (instead(lambda w, v: w / 1.96), "that is the standard error: 1.96 times as much"),
+            (instead(lambda w, v: sum(v)), "that is the variance: 1.96 times its root"),
+            (swapped, "divide each variance by the number of its own images, not of the others"),
             (instead(lambda w, v: 2 * w), "half the width: from the middle to one end"),
             (instead(lambda w, v: w**2 / 1.96), "the root of the sum of the variances"),
             (instead(lambda w, v: 1.96 * (v[0] ** 0.5 + v[1] ** 0.5)), "add the variances, then"
