@@ -180,7 +180,7 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 ),
                 # not the ranks, not the blank image
                 "stack([v.argsort().argsort()": "stack([v.argsort()",
-                "vh.importance_weighted_nll(vae, everything[kind][:100], n_draws)": (
+                "vh.importance_weighted_nll(vae, some, n_draws)": (
                     "vh.importance_weighted_nll(vae, normal_images[:100], n_draws)"
                 ),
                 # a promise of a tenth, halves by writer that should be random, and the reverse
