@@ -262,19 +262,8 @@ def apart_by_qr(way, others):
     return unit(way - basis @ (basis.T @ way))
 
 
-def apart_by_gram_schmidt(way, others):
-    basis = []
-    for other in others:
-        for b in basis:
-            other = other - (other @ b) * b
-        basis.append(unit(other))
-    for b in basis:
-        way = way - (way @ b) * b
-    return unit(way)
-
-
-def apart_but_for(way, others, least=0.0, relative=False, added=0.0):
-    """Gram and Schmidt's way, without what seems too short, or with something added."""
+def apart_by_gram_schmidt(way, others, least=0.0, relative=False, added=0.0):
+    """Right as it stands; wrong without what seems too short, or with something added."""
     basis = []
     for other in others:
         rest = other
@@ -805,9 +794,9 @@ WRONG = {
         "sorts the calibration in place": lambda c, s: p_by_search(c.copy_(c.sort().values), s),
     },
     "direction_apart": {
-        "tiny rests dropped": lambda w, o: apart_but_for(w, o, 1e-6),
-        "small rests dropped": lambda w, o: apart_but_for(w, o, 0.01, relative=True),
-        "a tiny number in the divisor": lambda w, o: apart_but_for(w, o, added=1e-12),
+        "tiny rests dropped": lambda w, o: apart_by_gram_schmidt(w, o, 1e-6),
+        "small rests dropped": lambda w, o: apart_by_gram_schmidt(w, o, 0.01, relative=True),
+        "a tiny number in the divisor": lambda w, o: apart_by_gram_schmidt(w, o, added=1e-12),
         "short ones dropped": lambda w, o: apart_by_qr(
             w, o[(n := o.norm(dim=1)) > 0.05 * n.max()]),
         "a thousandth dropped": lambda w, o: unit(

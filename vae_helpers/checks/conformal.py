@@ -55,14 +55,14 @@ def conformal_p_values(function: Callable[[Tensor, Tensor], Tensor]) -> None:
     """`f(calibration, scores)`: for each score, the share as high or higher, itself counted."""
     cdf = torch.special.ndtr
 
-    def as_floats(counts: Tensor, scores: Tensor) -> Tensor:
-        return counts.to(scores.dtype) if scores.is_floating_point() else counts.float()
+    def count(found: Tensor, scores: Tensor) -> Tensor:
+        return found.sum(dim=1, dtype=torch.promote_types(scores.dtype, torch.float32))
 
     def above(calibration: Tensor, scores: Tensor) -> Tensor:
-        return as_floats((calibration >= scores[:, None]).sum(dim=1), scores)
+        return count(calibration >= scores[:, None], scores)
 
     def ties(calibration: Tensor, scores: Tensor) -> Tensor:
-        return as_floats((calibration == scores[:, None]).sum(dim=1), scores)
+        return count(calibration == scores[:, None], scores)
 
     def truth(calibration: Tensor, scores: Tensor) -> Tensor:
         return (above(calibration, scores) + 1) / (len(calibration) + 1)

@@ -80,21 +80,14 @@ def auroc_difference(
     def instead(half_width: Callable[[float, list[float]], float]) -> Callable[..., object]:
         return lambda *case: (truth(*case)[0], half_width(truth(*case)[1], parts(*case)[1]))
 
-    def without(correction: int) -> Callable[..., object]:
+    def from_rows(variance: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., object]:
+        """A wrong variance of each row of differences, the other row beside it."""
+
         def wrong(*case: Tensor) -> tuple[float, float]:
-            rows = shares(*case)
-            pieces = [(row.var(correction=0) / len(row)).item() for row in rows]
-            return truth(*case)[0], 1.96 * math.sqrt(sum(pieces))
+            a, b = shares(*case)
+            return a.mean().item(), 1.96 * math.sqrt(variance(a, b).item() + variance(b, a).item())
 
         return wrong
-
-    def spread(*case: Tensor) -> tuple[float, float]:
-        return truth(*case)[0], 1.96 * math.sqrt(sum(r.var().item() for r in shares(*case)))
-
-    def swapped(*case: Tensor) -> tuple[float, float]:
-        rows = shares(*case)
-        pieces = [(row.var() / n).item() for row, n in zip(rows, map(len, rows[::-1]), strict=True)]
-        return truth(*case)[0], 1.96 * math.sqrt(sum(pieces))
 
     examine(
         function, truth, _two_scores(),
@@ -104,17 +97,19 @@ def auroc_difference(
             (lambda *c: (-truth(*c)[0], truth(*c)[1]), "score a minus score b, not the other way"),
             (instead(lambda w, v: w / 1.96), "that is the standard error: 1.96 times as much"),
             (instead(lambda w, v: sum(v)), "that is the variance: 1.96 times its root"),
-            (swapped, "divide each variance by the number of its own images, not of the others"),
+            (from_rows(lambda row, other: row.var() / len(other)), "divide each variance by the"
+             " number of its own images, not of the others"),
             (instead(lambda w, v: 2 * w), "half the width: from the middle to one end"),
             (instead(lambda w, v: w**2 / 1.96), "the root of the sum of the variances"),
             (instead(lambda w, v: 1.96 * (v[0] ** 0.5 + v[1] ** 0.5)), "add the variances, then"
              " take the root"),
             (instead(lambda w, v: 1.96 * v[0] ** 0.5), "the normal images are a sample, too"),
             (instead(lambda w, v: 1.96 * v[1] ** 0.5), "the anomalous images are a sample, too"),
-            (without(1), ".var() divides by n - 1"),
+            (from_rows(lambda row, _: row.var(correction=0) / len(row)), ".var() divides by"
+             " n - 1"),
             (lambda *c: truth(*c, tie=0.0), "equal scores count one half, not as the wrong order"),
             (lambda *c: truth(*c, tie=1.0), "equal scores count one half, not as the right order"),
-            (spread, "divide each variance by its number of images"),
+            (from_rows(lambda row, _: row.var()), "divide each variance by its number of images"),
         ],
         "two rows of a table differ by so much, and chance alone by so little: now you can tell.",
         otherwise=_advice,
