@@ -1,3 +1,4 @@
+import imageio.v3
 import IPython.display
 import numpy as np
 import pytest
@@ -34,6 +35,13 @@ def test_bytes_and_colours(tmp_path):
     assert np.array_equal(read(write_gif(grey, tmp_path / "a.gif"))[0][..., 1], grey)
     colours = rng.integers(0, 256, (4, 9, 8, 3), dtype=np.uint8)
     assert np.array_equal(read(write_gif(colours, tmp_path / "b.gif"))[0], colours)
+
+
+def test_the_first_frame_may_be_the_last_and_black_and_white_are_allowed(tmp_path):
+    black, white = torch.zeros(4, 4), torch.ones(4, 4)
+    found, _, _ = read(write_gif([black, white, black], tmp_path / "a.gif"))
+    assert np.array_equal(found[:, 0, 0, 0], [0, 255, 0])
+    assert (found == found[:, :1, :1]).all()  # not a pixel off
 
 
 @settings(max_examples=25)
@@ -83,6 +91,20 @@ def test_the_rounding_of_time_does_not_add_up(tmp_path, fps):
     assert max(abs(t - 1000 / fps) for t in times) <= 10
 
 
+def test_two_frames_have_a_time_each(tmp_path):
+    assert read(write_gif(torch.rand(2, 4, 4), tmp_path / "a.gif", fps=3))[1] == [330, 340]
+
+
+def test_merged_frames_are_told_of(tmp_path, monkeypatch):
+    class Merged:
+        n_images = 1
+
+    monkeypatch.setattr(imageio.v3, "improps", lambda *_, **__: Merged)
+    with pytest.raises(RuntimeError, match="^the GIF encoder merged frames: make .* differ$"):
+        write_gif(torch.rand(2, 4, 4), tmp_path / "a.gif")
+    assert not list(tmp_path.iterdir())
+
+
 def test_plays_once_if_told_so(tmp_path):
     assert read(write_gif(torch.rand(3, 4, 4), tmp_path / "a.gif", loop=False))[2] is None
 
@@ -123,7 +145,7 @@ def test_whole_or_not_at_all(tmp_path, monkeypatch, error):
 @pytest.mark.parametrize(
     ("frames", "error", "words"),
     [
-        ([], ValueError, "frames is empty"),
+        ([], ValueError, "^frames is empty: a GIF needs at least one frame$"),
         ([torch.rand(4, 4), torch.rand(4, 5)], ValueError, "frame 1 has"),
         ([torch.rand(1, 4, 4)], ValueError, "channel axis"),
         ([torch.rand(4)], ValueError, "one shape"),

@@ -187,3 +187,16 @@ def test_the_error_gives_the_line_that_converts(function, value, line):
     )
     converted = eval(line, {"torch": torch, "x": value})
     torch.testing.assert_close(converted, IMAGES)
+
+
+@pytest.mark.parametrize("value", [[[0.0, 1.0]], [], "digits"])
+def test_of_anything_else_the_error_names_what_makes_tensors(value):
+    with pytest.raises(TypeError, match=r"convert it with torch\.as_tensor$"):
+        vh.evaluate(MODEL, value)
+
+
+def test_mappings_and_names_of_another_kind_are_refused():
+    with pytest.raises(TypeError, match=r"^bars must be a dict, label -> heights, got list$"):
+        vh.plot_bars([1.0], ["a"], "digit", "share")
+    with pytest.raises(TypeError, match=r"^names must be a sequence, got int$"):
+        vh.plot_bars({"some": [1.0]}, 32, "digit", "share")

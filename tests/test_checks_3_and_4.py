@@ -447,6 +447,21 @@ def scaled_by_the_first_batch():
     return function
 
 
+def between_train_and_a_large_batch():
+    """As large as the first one with many images: near to train, and far from those."""
+    kept = {}
+
+    def function(model, train, test):
+        known, new = codes(model, train, test)
+        if len(test) > 300:
+            kept.setdefault("large", new)
+        near, far = (torch.cdist(new, z).topk(k, largest=False).values.mean(1) for z, k in
+                     ((known, 5), (kept.get("large", known), 20)))  # fmt: skip
+        return near / (far + 0.1)
+
+    return function
+
+
 def trained_on(model, train, test):
     """A copy may be trained, and gradients may be asked for."""
     model = copy.deepcopy(model)
@@ -763,6 +778,12 @@ WRONG = {
                                    ) / (len(c) + 1),
         "from below": lambda c, s: ((c <= s[:, None]).sum(1) + 1) / (len(c) + 1),
         "one minus": lambda c, s: 1 - p_values(c, s),
+        "of 50,000 only": lambda c, s: p_values(c[:50_000], s),
+        "rounded to ten decimals": lambda c, s: p_values(*(
+            v.double().mul(1e10).round() for v in (c, s))),
+        "a tolerance": lambda c, s: p_values(c + 1e-10 if c.dtype == torch.float64 else c, s),
+        "whole numbers as halves": lambda c, s: (
+            p_values(c, s) if c.is_floating_point() else p_values(c.half(), s.half())),
         "calibration taken as sorted": lambda c, s: (
             len(c) - torch.searchsorted(c, s) + 1) / (len(c) + 1),
         "sorted": lambda c, s: p_values(c, s.sort().values),
@@ -815,6 +836,12 @@ WRONG = {
         "a tiny number in the norm": lambda w, o: (
             v := w - torch.linalg.pinv(o) @ (o @ w)) / (v.norm() + 1e-8),
         "unit others forgotten": lambda w, o: unit(w - o.T @ (o @ w)),
+        "a tiny number in the norm, in double precision": lambda w, o: (
+            v := w.double() - torch.linalg.pinv(o.double()) @ (o @ w).double()) / (
+                v.norm() + 1e-8),
+        "twelve at most": lambda w, o: apart_by_qr(w, o[:12]),
+        "normal equations in single precision": lambda w, o: unit(
+            w.float() - o.float().T @ torch.linalg.solve(o.float() @ o.float().T, (o @ w).float())),
         "first only": lambda w, o: apart_by_qr(w, o[:1]),
         "first two only": lambda w, o: apart_by_qr(w, o[:2]),
         "first four only": lambda w, o: apart_by_qr(w, o[:4]),
@@ -844,6 +871,15 @@ WRONG = {
         "numbers swapped": lambda n, a, x, b: (gain(n, a, x, b)[0], 1.96 * (
             (shares(n, a)[0] - shares(x, b)[0]).var() / len(n)
             + (shares(n, a)[1] - shares(x, b)[1]).var() / len(a)).sqrt()),
+        "the first 300 and 150": lambda n, a, x, b: gain(n[:300], a[:150], x[:300], b[:150]),
+        "nothing for whole numbers": lambda *c: (
+            gain(*c) if c[0].is_floating_point() else (0.0, 0.0)),
+        "whole numbers as halves": lambda *c: (
+            gain(*c) if c[0].is_floating_point() else gain(*(v.half() for v in c))),
+        "standard deviations": lambda n, a, x, b: (gain(n, a, x, b)[0], 1.96 * sum(
+            (p - q).std() / len(p)
+            for p, q in zip(shares(n, a), shares(x, b), strict=True)).sqrt()),
+        "each row sorted": lambda *c: gain(*(v.sort().values for v in c)),
         "divided by n": lambda *c: gain(*c, correction=0),
         "no root": lambda *c: (gain(*c)[0], gain(*c, width=1.0)[1] ** 2 * 1.96),
         "anomalous images only": lambda n, a, x, b: (
@@ -918,6 +954,7 @@ WRONG = {
         "a list": lambda *args: neighbours(*args).tolist(),
         "knows that it is the 2": looks_like_a_2,
         "looks the digit up": looked_up,
+        "keeps a large batch": between_train_and_a_large_batch(),
         "keeps the first test images": scaled_by_the_first_batch(),
         "other numbers in the model": lambda m, a, x: neighbours(
             m.double(), a.double(), x.double()),
@@ -979,12 +1016,18 @@ def test_hints_name_the_mistake(capsys):
         ("conformal_p_values", "higher only"): "just as high counts",
         ("auroc_difference", "variance"): "that is the variance",
         ("auroc_difference", "numbers swapped"): "the number of its own images",
+        ("auroc_difference", "standard deviations"): "not .std()",
+        ("auroc_difference", "each row sorted"): "belong to the same image",
+        ("auroc_difference", "nothing for whole numbers"): "Right for floating-point scores",
+        ("conformal_p_values", "calibration taken as sorted"): "sort them first",
         ("conformal_p_values", "of the scores' type"): "such as a count of pixels",
         ("direction_apart", "one after another"): "brings back some",
         ("direction_apart", "all at once"): "subtracted twice",
-        ("direction_apart", "not of length 1"): "of length 1.52, and 1 is wanted",
+        ("direction_apart", "not of length 1"): "of length 1.519, and 1 is wanted",
         ("direction_apart", "by its largest"): "tried with w of shape (5,)",
         ("direction_apart", "one after another, not divided"): "divide by its norm at the end",
+        ("direction_apart", "a tiny number in the norm, in double precision"): "add nothing to",
+        ("direction_apart", "normal equations in single precision"): "in double precision",
         ("direction_apart", "one after another, 20 times"): "however often, leaves a rest",
         ("conformal_p_values", "infinite calibration scores dropped"): "Right for finite scores",
         ("conformal_p_values", "ties half"): "count in full",
@@ -1001,11 +1044,12 @@ def test_hints_name_the_mistake(capsys):
         ("left_out_detector", "all codes"): "nearest codes",
         ("left_out_detector", "nearest in pixels"): "without any model, gets 0.897",
         ("left_out_detector", "trained on the test images"): "changes the model",
+        ("left_out_detector", "normalised by the test images"): "the spread of the batch",
         ("left_out_detector", "ranks"): "other test images",
         ("left_out_detector", "knows that it is the 2"): "not for a digit that you know",
         ("left_out_detector", "noise with a seed"): "A seed won't do",
-        ("left_out_detector", "noise in the code"): "when they come again",
-        ("left_out_detector", "clusters without a seed"): "give a seed",
+        ("left_out_detector", "noise in the code"): "Take their mean",
+        ("left_out_detector", "clusters without a seed"): "gets a seed",
     }
     for (name, what), words in hints.items():
         torch.manual_seed(0)

@@ -25,10 +25,10 @@ def _scores() -> list[tuple[Tensor, Tensor]]:
         (tied, torch.tensor([3.0, -2.0, 0.0, 9.0, -12.0])),
         (torch.cat([tied[:9], ends, ends[:1]]), torch.tensor([inf, 1.0, -inf, 1e30, -1e30])),
         (torch.cat([tied, ends[2:]]), torch.tensor([inf, 2.0, -inf, inf])),
-        (tied.long(), torch.tensor([3, -2, 0, 9, -12])),
-        (normal(40_000, seed=8), torch.tensor([-1.0, 4.0, 3.9, 0.0])),
+        (tied.long() + 3000, torch.tensor([3003, 2998, 3000, 3009, 2988])),  # too many for halves
+        (normal(70_000, seed=8), torch.tensor([-1.0, 4.0, 3.9, 0.0])),
         (cases[0][0].double() - 60, cases[0][1].double() - 60),
-        (5 + 1e-9 * cases[1][0].double(), 5 + 1e-9 * cases[1][1].double()),
+        (5 + 1e-12 * cases[1][0].double(), 5 + 1e-12 * cases[1][1].double()),
     ]
 
 
@@ -85,6 +85,10 @@ def conformal_p_values(function: Callable[[Tensor, Tensor], Tensor]) -> None:
                 "the other side: a high score must give a small p",
             ),
             (lambda c, s: 1 - truth(c, s), "a high score must give a small p"),
+            (
+                lambda c, s: (len(c) - torch.searchsorted(c, s) + 1) / (len(c) + 1),
+                "searchsorted takes the calibration scores as sorted: sort them first",
+            ),
             (lambda c, s: truth(c, s.sort().values), SORTED),
             (lambda c, s: truth(c, s.sort(descending=True).values), SORTED),
             (lambda c, s: truth(c, s[s.argsort().argsort()]), SORTED),

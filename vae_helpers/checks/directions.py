@@ -11,7 +11,7 @@ from .engine import examine
 from .known_mistakes import Mistake
 from .words import shown
 
-NORM = "divide by its norm at the end"
+NORM = "divide by its norm at the end, and add nothing to the norm"
 
 
 def _directions() -> list[tuple[Tensor, Tensor]]:
@@ -32,6 +32,7 @@ def _directions() -> list[tuple[Tensor, Tensor]]:
         *cases, (way, -others), double, (normal(6, seed=3), apart), (torch.eye(6)[0], apart),
         (normal(8, seed=5).double(), lengths * mixed),
         (1e-9 * normal(6, seed=3).double(), alike * torch.tensor([[1.0], [3.0]])),
+        (normal(60, seed=2), normal(30, 60, seed=4)),
     ]  # fmt: skip
 
 
@@ -60,12 +61,13 @@ def direction_apart(function: Callable[[Tensor, Tensor], Tensor]) -> None:
         fault = difference(found, expected)
         if not fault.startswith("at index") or (found.double().norm() - 1).abs() < 1e-3:
             return fault
-        return f"of length {shown(found.double().norm().item(), 3)}, and 1 is wanted: {NORM}"
+        return f"of length {shown(found.double().norm().item(), 4)}, and 1 is wanted: {NORM}"
 
     def of_parallel(_: Tensor, others: Tensor) -> str:
         return "" if len(others) == 1 or torch.linalg.cond(unit(others)) < 50 else (
             "Right unless the others are nearly parallel; then one subtraction after the other, "
-            "however often, leaves a rest: solve for all of them at once, or make them orthogonal"
+            "however often, leaves a rest: solve for all of them at once, or make them orthogonal, "
+            "both in double precision"
         )  # fmt: skip
 
     mistakes: list[Mistake] = [

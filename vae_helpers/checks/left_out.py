@@ -28,8 +28,9 @@ Measured: a detector of 2s 0, which knows the answer; the ways above 0.41 to 0.5
 added 0.2.
 """
 CHANCE = (
-    "the same images get other scores when they come again: a score must not depend on chance; "
-    "give a seed to whatever draws random numbers, or do without them"
+    "the same images get other scores when they come again: a score must not depend on chance. "
+    "Are codes of test images drawn? Take their mean. (What is fitted to train by random numbers, "
+    "such as clusters, gets a seed.)"
 )
 COMPANY = (
     "an image gets another score at another place, or with other images around it, though nothing "
@@ -47,16 +48,18 @@ def _apart(some: Tensor, same: Tensor, spread: Tensor) -> bool:
 class _Judge:
     """Looks at scores of one image many times, of a few, twice, of all, of one; by other models.
 
-    The first batch gives a false picture of the images to come, to whoever keeps what it says.
+    The first two batches, copies of one image and images of known digits only, give a false
+    picture of the images to come, to whoever keeps what they say.
     """
 
     def __init__(self, setting: Setting) -> None:
         self.setting, self.bar = setting, setting.pixels + LEAD
         order = torch.randperm(len(setting.test), generator=torch.Generator().manual_seed(2))
         self.few = order[:333]  # an odd number in another order
-        stages = ("copies", "few", "again", "all", "alone", "other model", "other digit")
+        stages = ("copies", "known", "few", "again", "all", "alone", "other model", "other digit")
         self.rows = dict.fromkeys(stages, self.few) | {
             "copies": order[700:701].repeat(20),
+            "known": order[~setting.unusual[order]],
             "all": torch.arange(len(order)),
             "alone": order[500:501],
         }
@@ -78,8 +81,10 @@ class _Judge:
         if not isinstance(found, Tensor) or found.shape != rows.shape or found.is_complex():
             return difference(found, torch.zeros(len(rows)))
         if not torch.isfinite(found).all():
-            given = " of twenty copies of one image" if stage == "copies" else ""
-            return f"some scores{given} are not finite numbers"
+            return "some scores are not finite numbers" if stage != "copies" else (
+                "some scores of twenty copies of one image are not finite numbers; is something "
+                "divided by the spread of the batch? The other images of a batch must not count"
+            )  # fmt: skip
         known[stage] = scores = found.detach().cpu().double()
         if stage == "again":
             return CHANCE if _apart(scores, known["few"], known["few"]) else ""

@@ -21,17 +21,19 @@ Scores = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def _two_scores() -> list[Scores]:
-    """Two scores of the same images: alike, on other scales, with ties, opposite ones."""
+    """Two scores of the same images: few and many, with ties, whole numbers, opposite ones."""
     cases: list[Scores] = []
     for n, m, noise, scale in ((20, 12, 1.0, 1.0), (7, 9, 0.3, 500.0),
                                (40, 8, 1.0, 1e-3), (8, 30, 3.0, 1.0), (9, 9, 1.0, 1.0),
-                               (300, 150, 1.0, 1.0)):  # fmt: skip
+                               (300, 150, 1.0, 1.0), (5000, 400, 1.0, 1.0)):  # fmt: skip
         a, b = normal(n, seed=n), normal(m, seed=m + 1) + 1
         x, y = normal(n, seed=n + 2), normal(m, seed=m + 3) + 0.5
         cases.append((a, b, scale * (a + noise * x) - 4, scale * (b + noise * y) - 4))
     a, b, x, y = cases[0]
     cases.append((a.round(), b.round(), x.round(), y.round()))
-    a, b, x, y = (5 + 1e-9 * v.double() for v in cases[0])
+    a, b, x, y = (3000 + (10 * v).round().long() for v in cases[0])
+    cases.append((a, b, x, y))
+    a, b, x, y = (5 + 1e-12 * v.double() for v in cases[0])
     cases.append((a, b, x, y))
     low, high = torch.tensor([0.0, 2.0]), torch.tensor([1.0, 3.0])
     cases += [(a, b, -a, -b), (low, high, -low, -high)]
@@ -46,6 +48,8 @@ def _advice(n: Tensor, a: Tensor, x: Tensor, b: Tensor) -> str:
             "A and B put these images in the same order, so that both numbers are 0: no floor, and "
             "no small number added"
         )
+    if not n.is_floating_point():
+        return "Right for floating-point scores. They may be whole numbers, too: counts of pixels"
     if torch.isin(a, n).any() or torch.isin(b, x).any():
         return "Right as long as no scores are equal. Ties count one half, in both kinds of shares"
     return advice_on_close_scores(n, a, x, b)
@@ -107,6 +111,12 @@ def auroc_difference(
             (instead(lambda w, v: 1.96 * v[1] ** 0.5), "the anomalous images are a sample, too"),
             (from_rows(lambda row, _: row.var(correction=0) / len(row)), ".var() divides by"
              " n - 1"),
+            (from_rows(lambda row, _: row.std() / len(row)), ".var(), not .std(): its root comes"
+             " at the end"),
+            (
+                lambda n, a, x, b: truth(*(v.sort().values for v in (n, a, x, b))),
+                "sorting each row of scores apart loses which of them belong to the same image",
+            ),
             (lambda *c: truth(*c, tie=0.0), "equal scores count one half, not as the wrong order"),
             (lambda *c: truth(*c, tie=1.0), "equal scores count one half, not as the right order"),
             (from_rows(lambda row, _: row.var()), "divide each variance by its number of images"),

@@ -24,7 +24,7 @@ def _labels_and_scores() -> list[tuple[Tensor, Tensor]]:
     around_zero = (cases[2][0], cases[2][1].argsort().argsort() - 30.0)
     return [
         *cases, around_zero, tied,
-        (is_rare, 5 + 1e-9 * scores.double()), (is_rare, torch.full((60,), 0.5)),
+        (is_rare, 5 + 1e-12 * scores.double()), (is_rare, torch.full((60,), 0.5)),
         (cases[4][0], -cases[4][1]), (cases[5][0], (2 * cases[5][1]).round()),
         (tied[0].flip(0), tied[1].flip(0)), (torch.ones(5, dtype=torch.bool), normal(5)),
     ]  # fmt: skip

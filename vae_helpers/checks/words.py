@@ -62,5 +62,5 @@ def advice_on_close_scores(*scores: Tensor) -> str:
     finite = [s[s.isfinite()] for s in scores]
     spread = max(((s.max() - s.min()).item() for s in finite if len(s)), default=0.0)
     return "" if not 0 < spread < 1e-6 else (
-        "These scores differ by some 1e-9, in double precision: compare them as they are"
+        "These scores lie very close together, in double precision: compare them as they are"
     )  # fmt: skip
