@@ -100,7 +100,7 @@ def test_merged_frames_are_told_of(tmp_path, monkeypatch):
         n_images = 1
 
     monkeypatch.setattr(imageio.v3, "improps", lambda *_, **__: Merged)
-    with pytest.raises(RuntimeError, match="^the GIF encoder merged frames: make .* differ$"):
+    with pytest.raises(RuntimeError, match=r"^the GIF encoder merged frames: make .* differ$"):
         write_gif(torch.rand(2, 4, 4), tmp_path / "a.gif")
     assert not list(tmp_path.iterdir())
 
@@ -122,8 +122,9 @@ def test_scale_repeats_pixels(tmp_path):
 
 
 def test_makes_the_folder_and_returns_the_path(tmp_path):
-    path = write_gif(torch.rand(2, 4, 4), str(tmp_path / "new" / "a.gif"))
-    assert path == tmp_path / "new" / "a.gif"
+    path = write_gif(torch.rand(2, 4, 4), str(tmp_path / "new" / "folder" / "a.gif"))
+    assert path == tmp_path / "new" / "folder" / "a.gif"
+    assert read(path)[1] == [100, 100], "ten frames a second, unless told otherwise"
     assert [p.name for p in path.parent.iterdir()] == ["a.gif"]
 
 
@@ -132,7 +133,8 @@ def test_whole_or_not_at_all(tmp_path, monkeypatch, error):
     path = write_gif(torch.rand(2, 4, 4), tmp_path / "a.gif")
     before = path.read_bytes()
 
-    def fail(self, target):
+    def fail(self, target):  # the same folder, so that replacing is one step
+        assert (self.parent, self.suffix, target) == (tmp_path, ".part", path)
         raise error
 
     monkeypatch.setattr(animation.Path, "replace", fail)
@@ -160,10 +162,25 @@ def test_refuses_frames(tmp_path, frames, error, words):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("bad", [{"fps": 0}, {"fps": 60}, {"fps": None}, {"scale": 0}])
-def test_refuses_arguments(tmp_path, bad):
-    with pytest.raises(ValueError, match=next(iter(bad))):
-        write_gif(torch.rand(2, 4, 4), tmp_path / "a.gif", **bad)
+FPS = r"^fps must be a number above 0, at most 50, got "
+
+
+@pytest.mark.parametrize(
+    ("bad", "words"),
+    [
+        ({"fps": 0}, FPS),
+        ({"fps": 50.5}, FPS),
+        ({"fps": None}, FPS),
+        ({"scale": 0}, "^scale"),
+        ({"frames": 3}, r"^frames must be a sequence of pictures, got int$"),
+        ({"path": 3}, r"^path must be a string or a Path, got int$"),
+    ],
+)
+def test_refuses_arguments(tmp_path, bad, words):
+    given = {"frames": torch.rand(2, 4, 4), "path": tmp_path / "a.gif"} | bad
+    with pytest.raises((ValueError, TypeError), match=words):
+        write_gif(**given)
+    assert not list(tmp_path.iterdir())
 
 
 def test_show_gif_carries_its_title(tmp_path, monkeypatch):

@@ -284,6 +284,8 @@ def test_a_model_without_weights_is_evaluated():
     assert importance_weighted_nll(model, x, 3).tolist() == pytest.approx([16 * math.log(2)] * 3)
     assert active_units(model, x).tolist() == [False, False]
     assert anomaly_scores(model, x).neg_elbo.tolist() == pytest.approx([16 * math.log(2)] * 3)
+    with pytest.raises(ValueError, match=r"^x holds grey values"):  # Bernoulli, unless it says so
+        importance_weighted_nll(model, x / 2, 3)
 
 
 @pytest.mark.parametrize(

@@ -253,6 +253,9 @@ def test_early_stopping_counts_from_the_start_epoch(images):
     _, history, _ = stop_early([1, 9, 8, 8, 9, 9], images, patience=2, start_epoch=2)
     assert history.best_epoch == 4
     assert len(history) == 6
+    model, history, marks = stop_early([1, 2], images, patience=1, start_epoch=3)
+    assert (history.best_epoch, len(history)) == (None, 2), "no epoch counts: the last weights stay"
+    assert model.mark.item() == marks[-1]
 
 
 def test_the_first_epoch_may_be_the_best_and_the_last_of_equals_is(images):
