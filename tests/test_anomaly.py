@@ -193,6 +193,9 @@ def test_fewer_images_to_compare_with(model, mnist, test_digits):
         AnomalyDetector(model, max_reference=4)
     with pytest.raises(ValueError, match=r"^max_reference must be a whole number"):
         AnomalyDetector(model, max_reference=0)
+    assert AnomalyDetector(model, max_reference=5).max_reference == 5
+    with pytest.raises(ValueError, match=r"^seed must be a whole number, got 0\.5$"):
+        AnomalyDetector(model, seed=0.5)
 
 
 def test_densities_may_be_negative(mnist):
@@ -236,10 +239,13 @@ def test_how_many_images_are_enough(model, mnist, n, n_neighbours, held_out, eno
             detector.fit(mnist[0][:n])
 
 
+NOT_FITTED = r"^this AnomalyDetector is not fitted yet: call .* with what a fitted one had$"
+
+
 def test_unfitted_use_says_so(model):
     detector, x = AnomalyDetector(model), torch.zeros(2, 1, 28, 28)
     for use in (detector.score, detector.predict, lambda x: detector.threshold()):
-        with pytest.raises(NotFittedError, match=r"^this AnomalyDetector is not fitted yet: call"):
+        with pytest.raises(NotFittedError, match=NOT_FITTED):
             use(x)
 
 

@@ -129,6 +129,10 @@ def test_gaussian_nll_may_be_negative_and_sums_over_every_axis_but_the_first():
     x = torch.rand(3, 2, 4, 5)
     exact = 40 * (math.log(0.01) + 0.5 * math.log(2 * math.pi))
     assert gaussian_nll(x, x, 0.01).tolist() == pytest.approx([exact] * 3)
+    twice = gaussian_nll(x.double(), x.double(), 0.01)  # as exact as the images are
+    assert twice.tolist() == pytest.approx([exact] * 3, rel=1e-12)
+    with pytest.raises(TypeError, match=r"^pixel_std must hold floating-point numbers"):
+        gaussian_nll(x, x, torch.tensor(1))
 
 
 def test_gaussian_nll_is_least_at_the_root_of_the_mean_squared_error():

@@ -178,8 +178,8 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 "return for_anomalous.mean().item(),": (
                     "return max(v := for_anomalous.mean().item(), 1 - v),"
                 ),
-                # not the ranks, not the blank image
-                "stack([v.argsort().argsort()": "stack([v.argsort()",
+                # not the blank image; no fourth score
+                "add_largest(name, (*three, fourth))": "add_largest(name, three)",
                 "vh.importance_weighted_nll(vae, some, n_draws)": (
                     "vh.importance_weighted_nll(vae, normal_images[:100], n_draws)"
                 ),
@@ -216,7 +216,7 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 # of neighbours, too; and the control is trained
                 "return torch.as_tensor(distances.mean": "return -torch.as_tensor(distances.mean",
                 "vae_features(images, untrained)": "vae_features(images)",
-                "for one in three]).amax(dim=0)": "for one in three]).amin(dim=0)",
+                "for part in parts]).amax(dim=0)": "for part in parts]).amin(dim=0)",
                 'scores["pixels"]["digits"].median()': 'scores["pixels"]["digits"].median() + 9',
                 "within_digits=True": "within_digits=False",
                 # every column of the later kinds is the detector's
