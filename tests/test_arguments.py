@@ -195,6 +195,13 @@ def test_of_anything_else_the_error_names_what_makes_tensors(value):
         vh.evaluate(MODEL, value)
 
 
+def test_values_of_tensors_that_ask_for_gradients_are_taken_and_meta_ones_are_not(tmp_path):
+    frames = torch.rand(2, 4, 4, requires_grad=True)
+    assert vh.write_gif(list(frames), tmp_path / "a.gif").exists()
+    with pytest.raises(ValueError, match=r"^values are on the meta device, where tensors have no "):
+        vh.write_gif([torch.rand(4, 4, device="meta")], tmp_path / "b.gif")
+
+
 def test_mappings_and_names_of_another_kind_are_refused():
     with pytest.raises(TypeError, match=r"^bars must be a dict, label -> heights, got list$"):
         vh.plot_bars([1.0], ["a"], "digit", "share")

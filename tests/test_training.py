@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from vae_helpers import VAE, Autoencoder, ConvVAE, History, binarize, evaluate, fit, training
+from vae_helpers.watching import check_loss
 
 
 def make(cls=VAE, seed=0, **kwargs):
@@ -564,7 +565,8 @@ def test_precision_set_for_single_backends_is_left_alone(images):
 
 @pytest.mark.parametrize("model", [torch.nn.Identity(), VAE().requires_grad_(False)])
 def test_a_model_without_weights_to_train_is_refused(images, model):
-    with pytest.raises(ValueError, match=r"^model has no weights to train.*requires_grad_\(True\)"):
+    words = r"^model has no weights to train.* model\.requires_grad_\(True\) unfreezes them$"
+    with pytest.raises(ValueError, match=words):
         quick(model, images)
 
 
@@ -582,7 +584,7 @@ def test_a_loss_that_no_weight_can_change_is_refused(images):
         def loss_terms(self, x):
             return tuple(term.detach() for term in super().loss_terms(x))
 
-    words = r"^the loss does not depend on any weight that is to be trained.*detach"
+    words = r"^the loss does not depend on any weight .* must compute it without \.detach"
     with pytest.raises(ValueError, match=words):
         quick(make(Detached), images)
 
@@ -596,8 +598,26 @@ def test_training_works_where_gradients_are_switched_off(images):
     assert torch.equal(weights(one), weights(two))
 
 
+class Elsewhere(torch.Tensor):
+    """A loss that says that it lies on another device."""
+
+    is_cpu = False
+
+
+@pytest.mark.parametrize(("step", "looks"), [(1, False), (49, False), (50, True), (51, False),
+                                             (100, True), (119, False), (120, True)])  # fmt: skip
+def test_on_a_gpu_every_fiftieth_loss_is_looked_at_and_the_last(step, looks):
+    loss = torch.tensor(torch.nan, requires_grad=True)
+    optimizer = torch.optim.Adam([loss])
+    with pytest.raises(FloatingPointError, match=f"^the loss is nan in epoch 3, step {step}. Lik"):
+        check_loss(loss, 3, step, 120, optimizer)
+    with pytest.raises(FloatingPointError) if looks else nullcontext():
+        check_loss(loss.as_subclass(Elsewhere), 3, step, 120, optimizer)
+
+
 def test_float16_is_refused_and_bfloat16_is_not(images):
-    with pytest.raises(TypeError, match=r"^model is float16.*Adam: train model\.float\(\)"):
+    words = r"^model is float16.* on images\.float\(\), and use \.half\(\) afterwards$"
+    with pytest.raises(TypeError, match=words):
         quick(make().half(), images.half())
     history = quick(make().bfloat16(), images.bfloat16(), epochs=4)
     assert history.train_loss[-1] < history.train_loss[0]
