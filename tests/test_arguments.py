@@ -191,8 +191,17 @@ def test_the_error_gives_the_line_that_converts(function, value, line):
 
 @pytest.mark.parametrize("value", [[[0.0, 1.0]], [], "digits"])
 def test_of_anything_else_the_error_names_what_makes_tensors(value):
-    with pytest.raises(TypeError, match=r"convert it with torch\.as_tensor$"):
+    kind = type(value).__name__
+    words = f"^x must be a torch.Tensor of images, got {kind}: convert it with torch.as_tensor$"
+    with pytest.raises(TypeError, match=words):
         vh.evaluate(MODEL, value)
+
+
+def test_no_model_and_no_images_are_named():
+    with pytest.raises(TypeError, match=r"^model must be a torch.nn.Module, .* got list$"):
+        vh.evaluate([MODEL], IMAGES)
+    with pytest.raises(ValueError, match=r"^images must have shape \(N, C, H, W\), got \(28, 28\)"):
+        vh.make_anomalies(IMAGES[0, 0])
 
 
 def test_values_of_tensors_that_ask_for_gradients_are_taken_and_meta_ones_are_not(tmp_path):
