@@ -944,6 +944,8 @@ WRONG = {
         "not finite": lambda *args: neighbours(*args) * torch.inf,
         "normalised by the test images": lambda *args: (
             (s := neighbours(*args)) - s.mean()) / s.std() + s.max(),
+        "divided by the range of the batch": lambda *args: (
+            s := neighbours(*args)) / (s.max() - s.min()),
         "cut off at 99 percent": lambda *args: (
             s := neighbours(*args)).clamp(max=s.quantile(0.99)),
         "ranks": lambda *args: neighbours(*args).argsort().argsort().double(),
@@ -1044,7 +1046,7 @@ def test_hints_name_the_mistake(capsys):
         ("left_out_detector", "all codes"): "nearest codes",
         ("left_out_detector", "nearest in pixels"): "without any model, gets 0.897",
         ("left_out_detector", "trained on the test images"): "changes the model",
-        ("left_out_detector", "normalised by the test images"): "the spread of the batch",
+        ("left_out_detector", "divided by the range of the batch"): "the spread of the batch",
         ("left_out_detector", "ranks"): "other test images",
         ("left_out_detector", "knows that it is the 2"): "not for a digit that you know",
         ("left_out_detector", "noise with a seed"): "A seed won't do",
