@@ -204,6 +204,23 @@ def test_no_model_and_no_images_are_named():
         vh.make_anomalies(IMAGES[0, 0])
 
 
+def test_images_of_another_shape_are_told_what_to_do():
+    with pytest.raises(ValueError, match=r"^x holds images of shape") as error:
+        vh.evaluate(MODEL, torch.rand(2, 3, 8, 9))
+    assert str(error.value) == (
+        "x holds images of shape (3, 8, 9), the model is made for (1, 28, 28): "
+        "make it with image_shape=(3, 8, 9), or resize them"
+    )
+
+
+@pytest.mark.parametrize("pixel", [torch.nan, torch.inf, -torch.inf])
+def test_one_pixel_that_is_no_number_is_enough(pixel):
+    x = IMAGES.clone()
+    x[3, 0, 5, 5] = pixel
+    with pytest.raises(ValueError, match=r"^x holds NaN or infinite pixels: remove or replace"):
+        vh.evaluate(MODEL, x)
+
+
 def test_values_of_tensors_that_ask_for_gradients_are_taken_and_meta_ones_are_not(tmp_path):
     frames = torch.rand(2, 4, 4, requires_grad=True)
     assert vh.write_gif(list(frames), tmp_path / "a.gif").exists()
