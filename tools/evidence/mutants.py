@@ -19,7 +19,6 @@ REASONS = {
     r"zip\(.*(strict=(None|False)|, \))": "a precaution: all are equally long by construction",
     r"usedforsecurity|md5\(raw, \)": "differs on machines that forbid MD5 only",
     r"i, None, optim": "differs on a GPU only: on the CPU, every loss is looked at",
-    r'validation = ""|validation is None and': "validation and patience are None together",
     r"(stored|dtype), (device=None)?\)|device=None\)\.resh|to\(None\)": "differs on a GPU only",
     r"(is_cpu|== .cpu.)\) or True|else (16 /|17 \*|20001)": "differs on a GPU only",
     r"max\(2, most": "how many rows at a time: memory",
