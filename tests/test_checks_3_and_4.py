@@ -276,7 +276,9 @@ def apart_by_gram_schmidt(way, others, least=0.0, relative=False, added=0.0):
     return unit(way)
 
 
-def apart_by_least_squares(way, others):
+def apart_by_least_squares(way, others, scaled=True):
+    if scaled:
+        others = F.normalize(others, dim=1)
     return unit(way - others.T @ torch.linalg.lstsq(others.T, way[:, None]).solution[:, 0])
 
 
@@ -552,11 +554,11 @@ RIGHT = {
         apart_by_gram_schmidt,
         apart_by_least_squares,
         apart_by_numpy,
-        lambda w, o: F.normalize(w - torch.linalg.pinv(o) @ (o @ w), dim=0),
+        lambda w, o: unit(w - torch.linalg.pinv(u := F.normalize(o, dim=1)) @ (u @ w)),
         lambda w, o: unit((u := torch.as_tensor(null_space(o.double().numpy()))) @ (
             u.T @ w.double())),
-        lambda w, o: unit(w - torch.as_tensor(np.linalg.pinv(o.numpy()) @ (o.numpy() @ w.numpy()))),
-        lambda w, o: apart_by_qr(w.float(), o.float()),
+        lambda w, o: unit(w - torch.as_tensor(
+            np.linalg.pinv(u := F.normalize(o, dim=1).numpy()) @ (u @ w.numpy()))),
         lambda w, o: apart_by_gram_schmidt(w.double(), o.double()).float(),
         lambda w, o: unit((u := torch.linalg.svd(o.double()).Vh[len(o):]).T @ (u @ w.double())),
     ],
@@ -782,6 +784,10 @@ WRONG = {
         "rounded to ten decimals": lambda c, s: p_values(*(
             v.double().mul(1e10).round() for v in (c, s))),
         "a tolerance": lambda c, s: p_values(c + 1e-10 if c.dtype == torch.float64 else c, s),
+        "whole numbers in single precision": lambda c, s: (
+            p_values(c, s) if c.is_floating_point() else p_values(c.float(), s.float())),
+        "whole numbers of 32 bits": lambda c, s: (
+            p_values(c, s) if c.is_floating_point() else p_values(c.int(), s.int())),
         "whole numbers as halves": lambda c, s: (
             p_values(c, s) if c.is_floating_point() else p_values(c.half(), s.half())),
         "calibration taken as sorted": lambda c, s: (
@@ -815,6 +821,9 @@ WRONG = {
         "sorts the calibration in place": lambda c, s: p_by_search(c.copy_(c.sort().values), s),
     },
     "direction_apart": {
+        "in single precision": lambda w, o: apart_by_qr(w.float(), o.float()),
+        "least squares, not scaled": lambda w, o: apart_by_least_squares(w, o, scaled=False),
+        "pinv, not scaled": lambda w, o: unit(w - torch.linalg.pinv(o) @ (o @ w)),
         "tiny rests dropped": lambda w, o: apart_by_gram_schmidt(w, o, 1e-6),
         "small rests dropped": lambda w, o: apart_by_gram_schmidt(w, o, 0.01, relative=True),
         "a tiny number in the divisor": lambda w, o: apart_by_gram_schmidt(w, o, added=1e-12),
@@ -874,6 +883,10 @@ WRONG = {
         "the first 300 and 150": lambda n, a, x, b: gain(n[:300], a[:150], x[:300], b[:150]),
         "nothing for whole numbers": lambda *c: (
             gain(*c) if c[0].is_floating_point() else (0.0, 0.0)),
+        "whole numbers in single precision": lambda *c: (
+            gain(*c) if c[0].is_floating_point() else gain(*(v.float() for v in c))),
+        "whole numbers of 32 bits": lambda *c: (
+            gain(*c) if c[0].is_floating_point() else gain(*(v.int() for v in c))),
         "whole numbers as halves": lambda *c: (
             gain(*c) if c[0].is_floating_point() else gain(*(v.half() for v in c))),
         "standard deviations": lambda n, a, x, b: (gain(n, a, x, b)[0], 1.96 * sum(
@@ -1030,6 +1043,10 @@ def test_hints_name_the_mistake(capsys):
         ("direction_apart", "one after another, not divided"): "divide by its norm at the end",
         ("direction_apart", "a tiny number in the norm, in double precision"): "add nothing to",
         ("direction_apart", "normal equations in single precision"): "in double precision",
+        ("direction_apart", "in single precision"): "in double precision",
+        ("direction_apart", "least squares, not scaled"): "to length 1 first",
+        ("direction_apart", "a tiny number in the divisor"): "to length 1 first",
+        ("auroc_difference", "whole numbers of 32 bits"): "Right for floating-point scores",
         ("direction_apart", "one after another, 20 times"): "however often, leaves a rest",
         ("conformal_p_values", "infinite calibration scores dropped"): "Right for finite scores",
         ("conformal_p_values", "ties half"): "count in full",
@@ -1037,7 +1054,7 @@ def test_hints_name_the_mistake(capsys):
         ("conformal_p_values", "sorted"): "in which the scores came",
         ("conformal_p_values", "sorted downwards"): "in which the scores came",
         ("conformal_p_values", "order not undone"): "in another order",
-        ("auroc_difference", "a floor"): "no floor, and no small number added",
+        ("auroc_difference", "a floor"): "no floor, no small number added",
         ("auroc_difference", "ties as the wrong order"): "not as the wrong order",
         ("auroc_difference", "ties as the right order"): "not as the right order",
         ("auroc_difference", "ties half for the anomalous"): "in both kinds of shares",

@@ -26,6 +26,8 @@ def _scores() -> list[tuple[Tensor, Tensor]]:
         (torch.cat([tied[:9], ends, ends[:1]]), torch.tensor([inf, 1.0, -inf, 1e30, -1e30])),
         (torch.cat([tied, ends[2:]]), torch.tensor([inf, 2.0, -inf, inf])),
         (tied.long() + 3000, torch.tensor([3003, 2998, 3000, 3009, 2988])),  # too many for halves
+        # Numbers that single precision, or an int32, can't hold.
+        (2**31 + torch.arange(-20, 20), 2**31 + torch.tensor([-17, 19, 20, -21])),
         (normal(70_000, seed=8), torch.tensor([-1.0, 4.0, 3.9, 0.0])),
         (cases[0][0].double() - 60, cases[0][1].double() - 60),
         (5 + 1e-12 * cases[1][0].double(), 5 + 1e-12 * cases[1][1].double()),

@@ -24,13 +24,15 @@ def _directions() -> list[tuple[Tensor, Tensor]]:
     way, others = cases[0]
     double = (cases[3][0].double(), cases[3][1].double())
     apart = torch.eye(6)[[1, 4]]  # already at right angles to one another
-    # Nearly parallel: what one subtraction brings back of another dies out in 1e4 rounds only.
-    alike = normal(6, seed=8).double() + 0.003 * normal(2, 6, seed=6).double()
-    mixed = torch.nn.functional.normalize(normal(3, 8, seed=7).double(), dim=1)
-    lengths = torch.tensor([[1.0], [1e-6], [100.0]]).double()  # in one call
+    # Nearly parallel, too much so for single precision: what one subtraction brings back of
+    # another dies out in millions of rounds only.
+    alike = normal(6, seed=8).double() + 1e-4 * normal(2, 6, seed=6).double()
+    mixed = torch.nn.functional.normalize(normal(3, 8, seed=7), dim=1)
+    lengths = torch.tensor([[1.0], [1e-6], [100.0]])  # in one call, in both precisions
     return [
         *cases, (way, -others), double, (normal(6, seed=3), apart), (torch.eye(6)[0], apart),
-        (normal(8, seed=5).double(), lengths * mixed),
+        (normal(8, seed=5).double(), (lengths * mixed).double()),
+        (normal(8, seed=5), lengths * mixed), (normal(20, seed=4), lengths * normal(3, 20, seed=6)),
         (1e-9 * normal(6, seed=3).double(), alike * torch.tensor([[1.0], [3.0]])),
         (normal(60, seed=2), normal(30, 60, seed=4)),
     ]  # fmt: skip
@@ -63,11 +65,17 @@ def direction_apart(function: Callable[[Tensor, Tensor], Tensor]) -> None:
             return fault
         return f"of length {shown(found.double().norm().item(), 4)}, and 1 is wanted: {NORM}"
 
-    def of_parallel(_: Tensor, others: Tensor) -> str:
+    def advice(_: Tensor, others: Tensor) -> str:
+        lengths = others.norm(dim=1)
+        if lengths.amax() > 1e4 * lengths.amin():
+            return (
+                "Right unless one of the others is very short beside the rest; least squares, "
+                "pinv and small numbers added lose it: scale each of them to length 1 first"
+            )
         return "" if len(others) == 1 or torch.linalg.cond(unit(others)) < 50 else (
-            "Right unless the others are nearly parallel; then one subtraction after the other, "
-            "however often, leaves a rest: solve for all of them at once, or make them orthogonal, "
-            "both in double precision"
+            "Right unless the others are nearly parallel. Then one subtraction after the other, "
+            "however often, leaves a rest, and so does a small number added, or a small rest "
+            "dropped: solve for all of them at once, or make them orthogonal, in double precision"
         )  # fmt: skip
 
     mistakes: list[Mistake] = [
@@ -94,6 +102,6 @@ def direction_apart(function: Callable[[Tensor, Tensor], Tensor]) -> None:
     examine(
         function, lambda w, o: unit(rest(w, o)), _directions(), mistakes,
         "at right angles to all of the others; what a step changes in images, look and measure.",
-        otherwise=of_parallel,
+        otherwise=advice,
         compare=compare,
     )  # fmt: skip

@@ -100,7 +100,7 @@ class _Judge:
         zeros = self.setting.other[self.few]
         before, after = (auroc(zeros, self.scores[k]) for k in ("few", "other digit"))
         return "" if after - before > RISE else (
-            "trained is the model on digits without 2s; when train lacks zeros instead, the AUROC "
+            "the model was trained without 2s; when train lacks zeros instead, the AUROC "
             f"of zeros goes from {before:.2f} to {after:.2f} only: look for what train lacks, not "
             "for a digit that you know, and keep nothing from an earlier call"
         )  # fmt: skip

@@ -25,14 +25,15 @@ def _two_scores() -> list[Scores]:
     cases: list[Scores] = []
     for n, m, noise, scale in ((20, 12, 1.0, 1.0), (7, 9, 0.3, 500.0),
                                (40, 8, 1.0, 1e-3), (8, 30, 3.0, 1.0), (9, 9, 1.0, 1.0),
-                               (300, 150, 1.0, 1.0), (5000, 400, 1.0, 1.0)):  # fmt: skip
+                               (300, 150, 1.0, 1.0), (2000, 150, 1.0, 1.0)):  # fmt: skip
         a, b = normal(n, seed=n), normal(m, seed=m + 1) + 1
         x, y = normal(n, seed=n + 2), normal(m, seed=m + 3) + 0.5
         cases.append((a, b, scale * (a + noise * x) - 4, scale * (b + noise * y) - 4))
     a, b, x, y = cases[0]
     cases.append((a.round(), b.round(), x.round(), y.round()))
     a, b, x, y = (3000 + (10 * v).round().long() for v in cases[0])
-    cases.append((a, b, x, y))
+    # Counts, and numbers that single precision, or an int32, can't hold.
+    cases += [(a, b, x, y), (a + 2**31 - 3000, b + 2**31 - 3000, x, y)]
     a, b, x, y = (5 + 1e-12 * v.double() for v in cases[0])
     cases.append((a, b, x, y))
     low, high = torch.tensor([0.0, 2.0]), torch.tensor([1.0, 3.0])
@@ -45,8 +46,8 @@ def _two_scores() -> list[Scores]:
 def _advice(n: Tensor, a: Tensor, x: Tensor, b: Tensor) -> str:
     if torch.equal(_share_below(a, n), _share_below(b, x)):
         return (
-            "A and B put these images in the same order, so that both numbers are 0: no floor, and "
-            "no small number added"
+            "A and B put these images in the same order, so that both numbers are 0: no floor, no "
+            "small number added, and no division by a spread, which is 0"
         )
     if not n.is_floating_point():
         return "Right for floating-point scores. They may be whole numbers, too: counts of pixels"
