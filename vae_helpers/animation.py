@@ -56,7 +56,7 @@ def _encode(stack: np.ndarray, milliseconds: list[int], loop: bool) -> bytes:
                 frames[i, -1, -1] = np.where(corner > 127, corner - shade, corner + shade)
         buffer = BytesIO()
         iio.imwrite(buffer, frames, extension=".gif", is_batch=True, **options)
-        if iio.improps(buffer.getvalue(), extension=".gif").n_images == len(stack):
+        if iio.improps(buffer.getvalue()).n_images == len(stack):
             return buffer.getvalue()
     raise RuntimeError("the GIF encoder merged frames: make neighbouring frames differ")
 

@@ -70,16 +70,16 @@ class History:
         ]
         rows = [["epoch", *(_TITLES[name] for name in names)]]
         for i in range(len(self)):
-            decimals = [1 if name == "seconds" else 2 for name in names]
-            values = [getattr(self, name)[i] for name in names]
-            cells = [f"{value:.{d}f}" for value, d in zip(values, decimals, strict=True)]
+            cells = [
+                f"{getattr(self, name)[i]:.{1 if name == 'seconds' else 2}f}" for name in names
+            ]
             rows.append([f"{i + 1}", *cells])
         return rows
 
     def __repr__(self) -> str:
         rows = self._rows()
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        lines = ["  ".join(c.rjust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
+        lines = ["  ".join(map(str.rjust, row, widths)) for row in rows]
         return "\n".join(lines + [self.note] * bool(self.note))
 
     def _repr_html_(self) -> str:

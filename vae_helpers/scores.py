@@ -23,14 +23,15 @@ def encode_and_score(model: Any, x: Tensor) -> tuple[Tensor, AnomalyScores]:
     check_model(model)
     check_images("x", x, model)
     device = device_of(model)
-    parts = []
+    mus, kls, nlls = [], [], []
     with evaluating(model):
         for part in x.split(1000):
             part = part.to(device)
             mu, logvar = model.encode(part)
-            nll = reconstruction_nll(model, model.decode(mu), part)
-            parts.append((mu, kl_divergence(mu, logvar), nll))
-    mu, kl, nll = (torch.cat(values).cpu() for values in zip(*parts, strict=True))
+            mus.append(mu)
+            kls.append(kl_divergence(mu, logvar))
+            nlls.append(reconstruction_nll(model, model.decode(mu), part))
+    mu, kl, nll = (torch.cat(values).cpu() for values in (mus, kls, nlls))
     return mu, AnomalyScores(kl, nll, nll + kl)
 
 
