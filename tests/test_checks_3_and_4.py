@@ -276,6 +276,13 @@ def apart_by_gram_schmidt(way, others, least=0.0, relative=False, added=0.0):
     return unit(way)
 
 
+def apart_by_classical_gram_schmidt(way, others):
+    basis = others[:0]
+    for other in others:
+        basis = torch.cat([basis, unit(other - basis.T @ (basis @ other))[None]])
+    return unit(way - basis.T @ (basis @ way))
+
+
 def apart_by_least_squares(way, others, scaled=True):
     if scaled:
         others = F.normalize(others, dim=1)
@@ -315,6 +322,24 @@ def gain(normal_a, anomalous_a, normal_b, anomalous_b, correction=1, width=1.96)
     rows = [a - b for a, b in pairs]
     variance = sum(row.var(correction=correction) / len(row) for row in rows)
     return rows[0].mean().item(), width * variance.sqrt().item()
+
+
+def gain_by_signs(normal_a, anomalous_a, normal_b, anomalous_b):
+    """Wrong for bytes, whose differences are never negative."""
+    rows = []
+    for normal, anomalous in ((normal_a, anomalous_a), (normal_b, anomalous_b)):
+        above = ((anomalous[:, None] - normal).sign().double() + 1) / 2
+        rows.append((above.mean(1), above.mean(0)))
+    differences = [p - q for p, q in zip(*rows, strict=True)]
+    value = differences[0].mean().item()
+    return value, 1.96 * sum(d.var() / len(d) for d in differences).sqrt().item()
+
+
+def between_0_and_1(normal, anomalous):
+    """Wrong where one score is so far off that rounding makes others equal."""
+    both = torch.cat([normal, anomalous])
+    low, high = both.min(), both.max()
+    return (normal - low) / (high - low), (anomalous - low) / (high - low)
 
 
 def gain_by_covariances(normal_a, anomalous_a, normal_b, anomalous_b):
@@ -460,6 +485,20 @@ def between_train_and_a_large_batch():
         near, far = (torch.cdist(new, z).topk(k, largest=False).values.mean(1) for z, k in
                      ((known, 5), (kept.get("large", known), 20)))  # fmt: skip
         return near / (far + 0.1)
+
+    return function
+
+
+def scaled_by_a_large_batch():
+    """By the first with many images, and by train as long as none has come."""
+    kept = {}
+
+    def function(model, train, test):
+        known, new = codes(model, train, test)
+        if len(test) > 1000:
+            kept.setdefault("scale", (new.mean(0), new.std(0)))
+        mean, std = kept.get("scale", (known.mean(0), known.std(0)))
+        return torch.cdist((new - mean) / std, (known - mean) / std).kthvalue(5, dim=1).values
 
     return function
 
@@ -784,6 +823,10 @@ WRONG = {
         "rounded to ten decimals": lambda c, s: p_values(*(
             v.double().mul(1e10).round() for v in (c, s))),
         "a tolerance": lambda c, s: p_values(c + 1e-10 if c.dtype == torch.float64 else c, s),
+        "differences": lambda c, s: (((c == s[:, None]) | (c - s[:, None] > 0)).sum(1) + 1
+                                     ) / (len(c) + 1),
+        "turned round": lambda c, s: (
+            torch.searchsorted((-c).sort().values, -s, right=True) + 1) / (len(c) + 1),
         "whole numbers in single precision": lambda c, s: (
             p_values(c, s) if c.is_floating_point() else p_values(c.float(), s.float())),
         "whole numbers of 32 bits": lambda c, s: (
@@ -822,6 +865,10 @@ WRONG = {
     },
     "direction_apart": {
         "in single precision": lambda w, o: apart_by_qr(w.float(), o.float()),
+        "normal equations": lambda w, o: unit(w - o.T @ torch.linalg.solve(o @ o.T, o @ w)),
+        "classical Gram-Schmidt": apart_by_classical_gram_schmidt,
+        "a ten-thousandth dropped": lambda w, o: unit(
+            w - torch.linalg.pinv(u := F.normalize(o, dim=1), rtol=1e-4) @ (u @ w)),
         "least squares, not scaled": lambda w, o: apart_by_least_squares(w, o, scaled=False),
         "pinv, not scaled": lambda w, o: unit(w - torch.linalg.pinv(o) @ (o @ w)),
         "tiny rests dropped": lambda w, o: apart_by_gram_schmidt(w, o, 1e-6),
@@ -883,6 +930,16 @@ WRONG = {
         "the first 300 and 150": lambda n, a, x, b: gain(n[:300], a[:150], x[:300], b[:150]),
         "nothing for whole numbers": lambda *c: (
             gain(*c) if c[0].is_floating_point() else (0.0, 0.0)),
+        "B in the type of A": lambda n, a, x, b: gain(n, a, x.to(n.dtype), b.to(n.dtype)),
+        "A in the type of B": lambda n, a, x, b: gain(n.to(x.dtype), a.to(x.dtype), x, b),
+        "in one tensor": lambda n, a, x, b: gain(*(
+            v[i] for i in (0, 1) for v in (torch.stack([n, x]), torch.stack([a, b])))),
+        "between 0 and 1": lambda *c: gain(*between_0_and_1(*c[:2]), *between_0_and_1(*c[2:])),
+        "in units of the normal ones' spread": lambda n, a, x, b: gain(
+            *((v.double() - p.double().mean()) / p.double().std()
+              for p, q in ((n, a), (x, b)) for v in (p, q))),
+        "by the sign of a difference": gain_by_signs,
+        "the first 2000": lambda *c: gain(*(v[:2000] for v in c)),
         "whole numbers in single precision": lambda *c: (
             gain(*c) if c[0].is_floating_point() else gain(*(v.float() for v in c))),
         "whole numbers of 32 bits": lambda *c: (
@@ -970,6 +1027,7 @@ WRONG = {
         "knows that it is the 2": looks_like_a_2,
         "looks the digit up": looked_up,
         "keeps a large batch": between_train_and_a_large_batch(),
+        "scaled by a large batch": scaled_by_a_large_batch(),
         "keeps the first test images": scaled_by_the_first_batch(),
         "other numbers in the model": lambda m, a, x: neighbours(
             m.double(), a.double(), x.double()),
@@ -1046,7 +1104,11 @@ def test_hints_name_the_mistake(capsys):
         ("direction_apart", "in single precision"): "in double precision",
         ("direction_apart", "least squares, not scaled"): "to length 1 first",
         ("direction_apart", "a tiny number in the divisor"): "to length 1 first",
-        ("auroc_difference", "whole numbers of 32 bits"): "Right for floating-point scores",
+        ("auroc_difference", "whole numbers of 32 bits"): "Right for smaller numbers",
+        ("auroc_difference", "in one tensor"): "into one tensor",
+        ("auroc_difference", "by the sign of a difference"): "bytes",
+        ("conformal_p_values", "whole numbers of 32 bits"): "as they are",
+        ("conformal_p_values", "turned round"): "bytes",
         ("direction_apart", "one after another, 20 times"): "however often, leaves a rest",
         ("conformal_p_values", "infinite calibration scores dropped"): "Right for finite scores",
         ("conformal_p_values", "ties half"): "count in full",
@@ -1081,6 +1143,11 @@ def test_who_does_without_the_model_is_told_so(capsys):
     assert "Angles between blurred images get 0.967" in said
     for function in (neighbours, standardized, density):
         assert "your scores stay the same" not in verdict("left_out_detector", function, capsys)
+
+
+def test_what_is_kept_from_an_earlier_call_is_named(capsys):
+    said = verdict("left_out_detector", scaled_by_a_large_batch(), capsys)
+    assert "keep nothing from an earlier call" in said
 
 
 def test_messages_name_no_negative_zero(capsys):

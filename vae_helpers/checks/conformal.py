@@ -26,6 +26,11 @@ def _scores() -> list[tuple[Tensor, Tensor]]:
         (torch.cat([tied[:9], ends, ends[:1]]), torch.tensor([inf, 1.0, -inf, 1e30, -1e30])),
         (torch.cat([tied, ends[2:]]), torch.tensor([inf, 2.0, -inf, inf])),
         (tied.long() + 3000, torch.tensor([3003, 2998, 3000, 3009, 2988])),  # too many for halves
+        *(
+            (tied.add(12).to(kind), torch.tensor([0, 25, 3, 12], dtype=kind))
+            for kind in (torch.uint8, torch.int16, torch.float16)
+        ),
+        (torch.tensor([-2e9, 5, 2e9]).int(), torch.tensor([2e9, -2e9, 7]).int()),
         # Numbers that single precision, or an int32, can't hold.
         (2**31 + torch.arange(-20, 20), 2**31 + torch.tensor([-17, 19, 20, -21])),
         (normal(70_000, seed=8), torch.tensor([-1.0, 4.0, 3.9, 0.0])),
@@ -35,10 +40,16 @@ def _scores() -> list[tuple[Tensor, Tensor]]:
 
 
 def _advice(calibration: Tensor, scores: Tensor) -> str:
+    if scores.dtype == torch.int64 and scores.max() > 2**24:
+        return (
+            "Right for smaller numbers. These single precision can't tell apart: compare them "
+            "as they are"
+        )
     if not scores.is_floating_point():
         return (
             "Right for floating-point scores. A score may be a whole number, too, such as a count "
-            "of pixels; shares of them are none, and a tensor of integers can't hold them"
+            "of pixels: a difference may then be too large or, of bytes, below zero; and a tensor "
+            "of integers can't hold shares"
         )
     if not torch.cat([calibration, scores]).isfinite().all():
         return (

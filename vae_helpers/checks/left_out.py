@@ -39,6 +39,11 @@ COMPANY = (
     "do there: the third image gets the third noise.)"
 )
 
+KEPT = (
+    "the same images get other scores after another batch has come: keep nothing from an earlier "
+    "call; all that a score may use is the model, train and the image itself"
+)
+
 
 def _apart(some: Tensor, same: Tensor, spread: Tensor) -> bool:
     """Tell whether scores of the same images differ by more than rounding, which is 2e-6."""
@@ -46,19 +51,21 @@ def _apart(some: Tensor, same: Tensor, spread: Tensor) -> bool:
 
 
 class _Judge:
-    """Looks at scores of one image many times, of a few, twice, of all, of one; by other models.
+    """Looks at scores of one image many times, of a few, again, of all, of one; by other models.
 
-    The first two batches, copies of one image and images of known digits only, give a false
-    picture of the images to come, to whoever keeps what they say.
+    Copies of one image and, later, images of known digits only, give a false picture of the images
+    to come, to whoever keeps what they say.
     """
 
     def __init__(self, setting: Setting) -> None:
         self.setting, self.bar = setting, setting.pixels + LEAD
         order = torch.randperm(len(setting.test), generator=torch.Generator().manual_seed(2))
         self.few = order[:333]  # an odd number in another order
-        stages = ("copies", "known", "few", "again", "all", "alone", "other model", "other digit")
-        self.rows = dict.fromkeys(stages, self.few) | {
+        stages = ("copies", "early", "again", "known", "few", "all", "alone")
+        self.rows = dict.fromkeys((*stages, "other model", "other digit"), self.few) | {
             "copies": order[700:701].repeat(20),
+            "early": self.few[:33],
+            "again": self.few[:33],
             "known": order[~setting.unusual[order]],
             "all": torch.arange(len(order)),
             "alone": order[500:501],
@@ -86,8 +93,8 @@ class _Judge:
                 "divided by the spread of the batch? The other images of a batch must not count"
             )  # fmt: skip
         known[stage] = scores = found.detach().cpu().double()
-        if stage == "again":
-            return CHANCE if _apart(scores, known["few"], known["few"]) else ""
+        if stage in ("again", "few") and _apart(scores[:33], known["early"], known["early"]):
+            return CHANCE if stage == "again" else KEPT
         first = "few" if stage == "all" else stage
         if stage in ("all", "alone"):
             in_company = known["all"][self.rows[first]]

@@ -25,15 +25,21 @@ def _two_scores() -> list[Scores]:
     cases: list[Scores] = []
     for n, m, noise, scale in ((20, 12, 1.0, 1.0), (7, 9, 0.3, 500.0),
                                (40, 8, 1.0, 1e-3), (8, 30, 3.0, 1.0), (9, 9, 1.0, 1.0),
-                               (300, 150, 1.0, 1.0), (2000, 150, 1.0, 1.0)):  # fmt: skip
+                               (300, 150, 1.0, 1.0), (3000, 90, 1.0, 1.0)):  # fmt: skip
         a, b = normal(n, seed=n), normal(m, seed=m + 1) + 1
         x, y = normal(n, seed=n + 2), normal(m, seed=m + 3) + 0.5
         cases.append((a, b, scale * (a + noise * x) - 4, scale * (b + noise * y) - 4))
     a, b, x, y = cases[0]
     cases.append((a.round(), b.round(), x.round(), y.round()))
-    a, b, x, y = (3000 + (10 * v).round().long() for v in cases[0])
-    # Counts, and numbers that single precision, or an int32, can't hold.
-    cases += [(a, b, x, y), (a + 2**31 - 3000, b + 2**31 - 3000, x, y)]
+    few = cases[0]
+    a, b, x, y = ((10 * v).round().long() for v in few)
+    # Counts, bytes, numbers that single precision, or an int32, can't hold; by one score only, too.
+    cases += [(a + 3000, b + 3000, x + 3000, y + 3000), (a + 2**31, b + 2**31, x, y)]
+    cases += [(a + 2**31, b + 2**31, *few[2:]), (*few[:2], x + 2**31, y + 2**31)]
+    cases.append(tuple((v // 2 + 120).to(torch.uint8) for v in (a, b, x, y)))  # type: ignore
+    # One score far off; normal images that are all alike.
+    cases.append((few[0] - 1e9 * (few[0] == few[0].min()), *few[1:]))
+    cases.append((torch.zeros(20), few[1].round(), *few[2:]))
     a, b, x, y = (5 + 1e-12 * v.double() for v in cases[0])
     cases.append((a, b, x, y))
     low, high = torch.tensor([0.0, 2.0]), torch.tensor([1.0, 3.0])
@@ -49,8 +55,15 @@ def _advice(n: Tensor, a: Tensor, x: Tensor, b: Tensor) -> str:
             "A and B put these images in the same order, so that both numbers are 0: no floor, no "
             "small number added, and no division by a spread, which is 0"
         )
+    if n.dtype != x.dtype:
+        return "Right where A and B are of one type. If not, never put them into one tensor"
+    if n.dtype == torch.int64 and n.max() > 2**24:
+        return "Right for smaller numbers. These single precision can't tell apart"
     if not n.is_floating_point():
-        return "Right for floating-point scores. They may be whole numbers, too: counts of pixels"
+        return (
+            "Right for floating-point scores. They may be whole numbers, too: a difference of "
+            "bytes is never below zero"
+        )
     if torch.isin(a, n).any() or torch.isin(b, x).any():
         return "Right as long as no scores are equal. Ties count one half, in both kinds of shares"
     return advice_on_close_scores(n, a, x, b)
