@@ -61,11 +61,10 @@ class _Judge:
         self.setting, self.bar = setting, setting.pixels + LEAD
         order = torch.randperm(len(setting.test), generator=torch.Generator().manual_seed(2))
         self.few = order[:333]  # an odd number in another order
-        stages = ("copies", "early", "again", "known", "few", "all", "alone")
+        stages = ("copies", "early", "again", "known", "later", "few", "all", "alone")
         self.rows = dict.fromkeys((*stages, "other model", "other digit"), self.few) | {
             "copies": order[700:701].repeat(20),
-            "early": self.few[:33],
-            "again": self.few[:33],
+            **dict.fromkeys(("early", "again", "later"), self.few[:33]),
             "known": order[~setting.unusual[order]],
             "all": torch.arange(len(order)),
             "alone": order[500:501],
@@ -93,7 +92,7 @@ class _Judge:
                 "divided by the spread of the batch? The other images of a batch must not count"
             )  # fmt: skip
         known[stage] = scores = found.detach().cpu().double()
-        if stage in ("again", "few") and _apart(scores[:33], known["early"], known["early"]):
+        if stage in ("again", "later") and _apart(scores, known["early"], known["early"]):
             return CHANCE if stage == "again" else KEPT
         first = "few" if stage == "all" else stage
         if stage in ("all", "alone"):
