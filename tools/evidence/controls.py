@@ -200,7 +200,7 @@ CONTROLS: dict[str, list[Controlled]] = {
         ),
         Controlled(
             "short codes as such do little harm",
-            "the ends as they are",
+            "the ends as they are, with as much ink",
             "the middle of the line, as short",
             "abs(shortened) < 0.05",
         ),
