@@ -1102,7 +1102,7 @@ def test_hints_name_the_mistake(capsys):
         ("direction_apart", "a tiny number in the norm, in double precision"): "add nothing to",
         ("direction_apart", "normal equations in single precision"): "in double precision",
         ("direction_apart", "in single precision"): "in double precision",
-        ("direction_apart", "least squares, not scaled"): "to length 1 first",
+        ("direction_apart", "pinv, not scaled"): "to length 1 first",
         ("direction_apart", "a tiny number in the divisor"): "to length 1 first",
         ("auroc_difference", "whole numbers of 32 bits"): "Right for smaller numbers",
         ("auroc_difference", "in one tensor"): "into one tensor",
