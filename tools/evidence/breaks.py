@@ -217,7 +217,7 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 "return torch.as_tensor(distances.mean": "return -torch.as_tensor(distances.mean",
                 "vae_features(images, untrained)": "vae_features(images)",
                 "for part in parts]).amax(dim=0)": "for part in parts]).amin(dim=0)",
-                'unseen_images[:2000]).median()': 'unseen_images[:2000]).median() + 9',
+                "unseen_images[:2000]).median()": "unseen_images[:2000]).median() + 9",
                 "within_digits=True": "within_digits=False",
                 # every column of the later kinds is the detector's
                 "dict(zip(later, catches(name, later)))": (
