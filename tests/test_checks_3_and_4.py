@@ -317,22 +317,19 @@ def shares(normal, anomalous):
     return above.mean(1), above.mean(0)
 
 
-def gain(normal_a, anomalous_a, normal_b, anomalous_b, correction=1, width=1.96):
-    pairs = zip(shares(normal_a, anomalous_a), shares(normal_b, anomalous_b), strict=True)
+def gain(
+    normal_a, anomalous_a, normal_b, anomalous_b, correction=1, width=1.96, shares_of=shares
+):  # fmt: skip
+    pairs = zip(shares_of(normal_a, anomalous_a), shares_of(normal_b, anomalous_b), strict=True)
     rows = [a - b for a, b in pairs]
     variance = sum(row.var(correction=correction) / len(row) for row in rows)
     return rows[0].mean().item(), width * variance.sqrt().item()
 
 
-def gain_by_signs(normal_a, anomalous_a, normal_b, anomalous_b):
+def shares_by_signs(normal, anomalous):
     """Wrong for bytes, whose differences are never negative."""
-    rows = []
-    for normal, anomalous in ((normal_a, anomalous_a), (normal_b, anomalous_b)):
-        above = ((anomalous[:, None] - normal).sign().double() + 1) / 2
-        rows.append((above.mean(1), above.mean(0)))
-    differences = [p - q for p, q in zip(*rows, strict=True)]
-    value = differences[0].mean().item()
-    return value, 1.96 * sum(d.var() / len(d) for d in differences).sqrt().item()
+    above = ((anomalous[:, None] - normal).sign().double() + 1) / 2
+    return above.mean(1), above.mean(0)
 
 
 def between_0_and_1(normal, anomalous):
@@ -340,6 +337,10 @@ def between_0_and_1(normal, anomalous):
     both = torch.cat([normal, anomalous])
     low, high = both.min(), both.max()
     return (normal - low) / (high - low), (anomalous - low) / (high - low)
+
+
+def whole_numbers_as(kind, function):
+    return lambda *c: function(*(v if v.is_floating_point() else v.to(kind) for v in c))
 
 
 def gain_by_covariances(normal_a, anomalous_a, normal_b, anomalous_b):
@@ -400,9 +401,7 @@ def gain_with_ties(*scores, at=(0.5, 0.5)):
         above, equal = anomalous[:, None] > normal, anomalous[:, None] == normal
         return [(above + tie * equal.double()).mean(d) for tie, d in zip(at, (1, 0), strict=True)]
 
-    pairs = zip(shares_of(*scores[:2]), shares_of(*scores[2:]), strict=True)
-    rows = [a - b for a, b in pairs]
-    return rows[0].mean().item(), 1.96 * sum(r.var() / len(r) for r in rows).sqrt().item()
+    return gain(*scores, shares_of=shares_of)
 
 
 def gain_by_bootstrap(*scores):
@@ -462,13 +461,15 @@ def looked_up(model, train, test):
     return torch.tensor([float(label in missing) for label in new])
 
 
-def scaled_by_the_first_batch():
+def scaled_by_the_first_batch(larger_than=0):
+    """By train as long as none so large has come."""
     kept = {}
 
     def function(model, train, test):
         known, new = codes(model, train, test)
-        kept.setdefault("scale", (new.mean(0), new.std(0)))
-        mean, std = kept["scale"]
+        if len(test) > larger_than:
+            kept.setdefault("scale", (new.mean(0), new.std(0)))
+        mean, std = kept.get("scale", (known.mean(0), known.std(0)))
         return torch.cdist((new - mean) / std, (known - mean) / std).kthvalue(5, dim=1).values
 
     return function
@@ -485,20 +486,6 @@ def between_train_and_a_large_batch():
         near, far = (torch.cdist(new, z).topk(k, largest=False).values.mean(1) for z, k in
                      ((known, 5), (kept.get("large", known), 20)))  # fmt: skip
         return near / (far + 0.1)
-
-    return function
-
-
-def scaled_by_a_large_batch():
-    """By the first with many images, and by train as long as none has come."""
-    kept = {}
-
-    def function(model, train, test):
-        known, new = codes(model, train, test)
-        if len(test) > 1000:
-            kept.setdefault("scale", (new.mean(0), new.std(0)))
-        mean, std = kept.get("scale", (known.mean(0), known.std(0)))
-        return torch.cdist((new - mean) / std, (known - mean) / std).kthvalue(5, dim=1).values
 
     return function
 
@@ -827,12 +814,9 @@ WRONG = {
                                      ) / (len(c) + 1),
         "turned round": lambda c, s: (
             torch.searchsorted((-c).sort().values, -s, right=True) + 1) / (len(c) + 1),
-        "whole numbers in single precision": lambda c, s: (
-            p_values(c, s) if c.is_floating_point() else p_values(c.float(), s.float())),
-        "whole numbers of 32 bits": lambda c, s: (
-            p_values(c, s) if c.is_floating_point() else p_values(c.int(), s.int())),
-        "whole numbers as halves": lambda c, s: (
-            p_values(c, s) if c.is_floating_point() else p_values(c.half(), s.half())),
+        "whole numbers in single precision": whole_numbers_as(torch.float32, p_values),
+        "whole numbers of 32 bits": whole_numbers_as(torch.int32, p_values),
+        "whole numbers as halves": whole_numbers_as(torch.float16, p_values),
         "calibration taken as sorted": lambda c, s: (
             len(c) - torch.searchsorted(c, s) + 1) / (len(c) + 1),
         "sorted": lambda c, s: p_values(c, s.sort().values),
@@ -938,14 +922,11 @@ WRONG = {
         "in units of the normal ones' spread": lambda n, a, x, b: gain(
             *((v.double() - p.double().mean()) / p.double().std()
               for p, q in ((n, a), (x, b)) for v in (p, q))),
-        "by the sign of a difference": gain_by_signs,
+        "by the sign of a difference": lambda *c: gain(*c, shares_of=shares_by_signs),
         "the first 2000": lambda *c: gain(*(v[:2000] for v in c)),
-        "whole numbers in single precision": lambda *c: (
-            gain(*c) if c[0].is_floating_point() else gain(*(v.float() for v in c))),
-        "whole numbers of 32 bits": lambda *c: (
-            gain(*c) if c[0].is_floating_point() else gain(*(v.int() for v in c))),
-        "whole numbers as halves": lambda *c: (
-            gain(*c) if c[0].is_floating_point() else gain(*(v.half() for v in c))),
+        "whole numbers in single precision": whole_numbers_as(torch.float32, gain),
+        "whole numbers of 32 bits": whole_numbers_as(torch.int32, gain),
+        "whole numbers as halves": whole_numbers_as(torch.float16, gain),
         "standard deviations": lambda n, a, x, b: (gain(n, a, x, b)[0], 1.96 * sum(
             (p - q).std() / len(p)
             for p, q in zip(shares(n, a), shares(x, b), strict=True)).sqrt()),
@@ -1027,7 +1008,7 @@ WRONG = {
         "knows that it is the 2": looks_like_a_2,
         "looks the digit up": looked_up,
         "keeps a large batch": between_train_and_a_large_batch(),
-        "scaled by a large batch": scaled_by_a_large_batch(),
+        "scaled by a large batch": scaled_by_the_first_batch(larger_than=1000),
         "keeps the first test images": scaled_by_the_first_batch(),
         "other numbers in the model": lambda m, a, x: neighbours(
             m.double(), a.double(), x.double()),
@@ -1146,7 +1127,7 @@ def test_who_does_without_the_model_is_told_so(capsys):
 
 
 def test_what_is_kept_from_an_earlier_call_is_named(capsys):
-    said = verdict("left_out_detector", scaled_by_a_large_batch(), capsys)
+    said = verdict("left_out_detector", scaled_by_the_first_batch(larger_than=1000), capsys)
     assert "keep nothing from an earlier call" in said
 
 

@@ -70,10 +70,11 @@ class History:
         ]
         rows = [["epoch", *(_TITLES[name] for name in names)]]
         for i in range(len(self)):
-            cells = [
-                f"{getattr(self, name)[i]:.{1 if name == 'seconds' else 2}f}" for name in names
-            ]
-            rows.append([f"{i + 1}", *cells])
+            row = [f"{i + 1}"]
+            for name in names:
+                decimals = 1 if name == "seconds" else 2
+                row.append(f"{getattr(self, name)[i]:.{decimals}f}")
+            rows.append(row)
         return rows
 
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .comparing import normal
 from .engine import examine
-from .words import advice_on_close_scores
+from .words import advice_on_close_scores, advice_on_large_numbers
 
 SORTED = "these belong to sorted scores: return them in the order in which the scores came"
 TIES = "calibration scores that are just as high count in full, each of them: >="
@@ -26,7 +26,7 @@ def _scores() -> list[tuple[Tensor, Tensor]]:
         (torch.cat([tied[:9], ends, ends[:1]]), torch.tensor([inf, 1.0, -inf, 1e30, -1e30])),
         (torch.cat([tied, ends[2:]]), torch.tensor([inf, 2.0, -inf, inf])),
         (tied.long() + 3000, torch.tensor([3003, 2998, 3000, 3009, 2988])),  # too many for halves
-        *(
+        *(  # in small types, where differences overflow
             (tied.add(12).to(kind), torch.tensor([0, 25, 3, 12], dtype=kind))
             for kind in (torch.uint8, torch.int16, torch.float16)
         ),
@@ -40,11 +40,8 @@ def _scores() -> list[tuple[Tensor, Tensor]]:
 
 
 def _advice(calibration: Tensor, scores: Tensor) -> str:
-    if scores.dtype == torch.int64 and scores.max() > 2**24:
-        return (
-            "Right for smaller numbers. These single precision can't tell apart: compare them "
-            "as they are"
-        )
+    if large := advice_on_large_numbers(scores):
+        return large
     if not scores.is_floating_point():
         return (
             "Right for floating-point scores. A score may be a whole number, too, such as a count "

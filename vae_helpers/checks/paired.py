@@ -8,7 +8,7 @@ from torch import Tensor
 
 from .comparing import normal
 from .engine import examine
-from .words import advice_on_close_scores
+from .words import advice_on_close_scores, advice_on_large_numbers
 
 
 def _share_below(values: Tensor, reference: Tensor, tie: float = 0.5) -> Tensor:
@@ -29,21 +29,20 @@ def _two_scores() -> list[Scores]:
         a, b = normal(n, seed=n), normal(m, seed=m + 1) + 1
         x, y = normal(n, seed=n + 2), normal(m, seed=m + 3) + 0.5
         cases.append((a, b, scale * (a + noise * x) - 4, scale * (b + noise * y) - 4))
-    a, b, x, y = cases[0]
-    cases.append((a.round(), b.round(), x.round(), y.round()))
     few = cases[0]
-    a, b, x, y = ((10 * v).round().long() for v in few)
-    # Counts, bytes, numbers that single precision, or an int32, can't hold; by one score only, too.
-    cases += [(a + 3000, b + 3000, x + 3000, y + 3000), (a + 2**31, b + 2**31, x, y)]
-    cases += [(a + 2**31, b + 2**31, *few[2:]), (*few[:2], x + 2**31, y + 2**31)]
-    cases.append(tuple((v // 2 + 120).to(torch.uint8) for v in (a, b, x, y)))  # type: ignore
-    # One score far off; normal images that are all alike.
-    cases.append((few[0] - 1e9 * (few[0] == few[0].min()), *few[1:]))
-    cases.append((torch.zeros(20), few[1].round(), *few[2:]))
-    a, b, x, y = (5 + 1e-12 * v.double() for v in cases[0])
-    cases.append((a, b, x, y))
+    cases.append((few[0].round(), few[1].round(), few[2].round(), few[3].round()))
+    whole = [(10 * v).round().long() for v in few]
+    counts, large = ([v + offset for v in whole] for offset in (3000, 2**31))
+    small = [(v // 2 + 120).to(torch.uint8) for v in whole]
+    far_off = [few[0] - 1e9 * (few[0] == few[0].min()), few[1]]
+    all_alike = [torch.zeros_like(few[0]), few[1].round()]
+    close = [5 + 1e-12 * v.double() for v in few]
+    # Neither single precision nor an int32 can hold the large ones; they come by one score, too.
+    for of_a, of_b in ((counts, counts), (large, whole), (large, few), (few, large), (small, small),
+                       (far_off, few), (all_alike, few), (close, close)):  # fmt: skip
+        cases.append((of_a[0], of_a[1], of_b[2], of_b[3]))
     low, high = torch.tensor([0.0, 2.0]), torch.tensor([1.0, 3.0])
-    cases += [(a, b, -a, -b), (low, high, -low, -high)]
+    cases += [(close[0], close[1], -close[0], -close[1]), (low, high, -low, -high)]
     # The same order by both: 0 and 0. Powers of 2, so that covariances cancel without rounding.
     a, b = normal(16, seed=3), normal(8, seed=4) + 1
     return [*cases, (a, b, a, b), (a, b, 4 * a - 7, 4 * b - 7), (low, low + 9, low, low + 5)]
@@ -57,8 +56,8 @@ def _advice(n: Tensor, a: Tensor, x: Tensor, b: Tensor) -> str:
         )
     if n.dtype != x.dtype:
         return "Right where A and B are of one type. If not, never put them into one tensor"
-    if n.dtype == torch.int64 and n.max() > 2**24:
-        return "Right for smaller numbers. These single precision can't tell apart"
+    if large := advice_on_large_numbers(n):
+        return large
     if not n.is_floating_point():
         return (
             "Right for floating-point scores. They may be whole numbers, too: a difference of "

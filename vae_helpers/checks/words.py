@@ -57,6 +57,15 @@ def their_error(error: Exception, function: Any) -> str:
     return f"{text}\nin its line: {line}" if line else text
 
 
+def advice_on_large_numbers(*scores: Tensor) -> str:
+    """Point out whole numbers that single precision can't tell apart, or return nothing."""
+    large = any(s.dtype == torch.int64 and s.max() > 2**24 for s in scores)
+    return "" if not large else (
+        "Right for smaller numbers. These single precision can't tell apart: compare them as they "
+        "are"
+    )  # fmt: skip
+
+
 def advice_on_close_scores(*scores: Tensor) -> str:
     """Point out scores that single precision can't tell apart, or return an empty string."""
     finite = [s[s.isfinite()] for s in scores]
