@@ -35,7 +35,7 @@ BREAKS: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
                 'chosen["copies"] = known': 'chosen["N(0, I)"] = chosen["copies"] = known',
                 "cov_b.trace() - 2 * roots.sum()": "cov_b.trace() - roots.sum()",
                 "measure(random_points(10_000))": "measure(random_points(10_000) / 10)",
-                '"ring": disc_or_ring(len(cloud), 0.5)': '"ring": disc_or_ring(len(cloud), 0)',
+                '"ring": disc_or_ring(0.5)': '"ring": disc_or_ring(0)',
                 "directions[: codes.shape[1]] + full_pca.mean_": "directions[: codes.shape[1]]",
                 # a row of the table mixed up with another
                 '"Gaussian"), (2, "mixture of 50")': '"Gaussian"), (32, "Gaussian")',
