@@ -6,6 +6,7 @@ Checks of notebooks 1 and 2, and what all of them have in common: test_checks.py
 import copy
 import math
 import random
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -344,7 +345,7 @@ def whole_numbers_as(kind, function):
 
 
 def gain_by_covariances(normal_a, anomalous_a, normal_b, anomalous_b):
-    """As DeLong wrote it, with AUROCs of the library."""
+    """As DeLong wrote it, with AUROCs of the library; what rounding leaves below 0 is 0."""
     labels = [0] * len(normal_a) + [1] * len(anomalous_a)
     values = [
         roc_auc_score(labels, torch.cat(pair))
@@ -353,7 +354,17 @@ def gain_by_covariances(normal_a, anomalous_a, normal_b, anomalous_b):
     s = zip(shares(normal_a, anomalous_a), shares(normal_b, anomalous_b), strict=True)
     matrix = sum(np.cov(a.numpy(), b.numpy()) / len(a) for a, b in s)
     variance = matrix[0, 0] + matrix[1, 1] - 2 * matrix[0, 1]
-    return values[0] - values[1], 1.96 * variance**0.5
+    return values[0] - values[1], 1.96 * max(variance, 0) ** 0.5
+
+
+def gain_unclamped(normal_a, anomalous_a, normal_b, anomalous_b):
+    """What rounding leaves below 0 has no root."""
+    variance = 0
+    pairs = zip(shares(normal_a, anomalous_a), shares(normal_b, anomalous_b), strict=True)
+    for a, b in pairs:
+        covariance = torch.cov(torch.stack([a, b]))[0, 1]
+        variance = variance + (a.var() + b.var() - 2 * covariance) / len(a)
+    return gain(normal_a, anomalous_a, normal_b, anomalous_b)[0], 1.96 * variance.sqrt()
 
 
 def gain_by_loops(normal_a, anomalous_a, normal_b, anomalous_b):
@@ -439,6 +450,12 @@ def noisy_codes(model, train, test):
     (known, new), rng = codes(model, train, test), torch.Generator().manual_seed(0)
     new = new + 0.3 * torch.randn(new.shape, generator=rng)
     return torch.cdist(new, known).kthvalue(5, dim=1).values
+
+
+@lru_cache
+def mirrored_twos():
+    images, labels = vh.load_mnist()
+    return vh.binarize(images[labels == 2]).flip(-1)[:3000]
 
 
 def looks_like_a_2(model, train, test):
@@ -967,6 +984,7 @@ WRONG = {
         "a tensor": lambda *c: torch.tensor(gain(*c)),
         "strings": lambda *c: tuple(map(str, gain(*c))),
         "in single precision": lambda *c: gain(*(v.float() for v in c)),
+        "a root of what rounding left": gain_unclamped,
         "as many of both": lambda n, a, x, b: (gain(n, a, x, b)[0], 1.96 * (sum(
             (p - q).var() for p, q in zip(shares(n, a), shares(x, b), strict=True))
             / len(n)).sqrt()),
@@ -1006,6 +1024,8 @@ WRONG = {
         "for many images only": lambda *args: neighbours(*args).squeeze(),
         "a list": lambda *args: neighbours(*args).tolist(),
         "knows that it is the 2": looks_like_a_2,
+        "knows it beside what is lacking": lambda m, a, x: in_blurred_pixels(
+            m, a, x) - in_blurred_pixels(m, mirrored_twos(), x),
         "looks the digit up": looked_up,
         "keeps a large batch": between_train_and_a_large_batch(),
         "scaled by a large batch": scaled_by_the_first_batch(larger_than=1000),

@@ -76,7 +76,8 @@ def direction_apart(function: Callable[[Tensor, Tensor], Tensor]) -> None:
         return "" if len(others) == 1 or torch.linalg.cond(unit(others)) < 50 else (
             "Right unless the others are nearly parallel. Then one subtraction after the other, "
             "however often, leaves a rest, and so does a small number added, or a small rest "
-            "dropped: solve for all of them at once, or make them orthogonal, in double precision"
+            "dropped: make them orthogonal, or solve for all by least squares, not by their "
+            "products with one another; and do either in double precision"
         )  # fmt: skip
 
     mistakes: list[Mistake] = [

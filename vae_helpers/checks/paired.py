@@ -43,16 +43,19 @@ def _two_scores() -> list[Scores]:
         cases.append((of_a[0], of_a[1], of_b[2], of_b[3]))
     low, high = torch.tensor([0.0, 2.0]), torch.tensor([1.0, 3.0])
     cases += [(close[0], close[1], -close[0], -close[1]), (low, high, -low, -high)]
-    # The same order by both: 0 and 0. Powers of 2, so that covariances cancel without rounding.
-    a, b = normal(16, seed=3), normal(8, seed=4) + 1
-    return [*cases, (a, b, a, b), (a, b, 4 * a - 7, 4 * b - 7), (low, low + 9, low, low + 5)]
+    # The same order by both: 0 and 0. Covariances cancel but for rounding, and that either way.
+    for n, m in ((16, 8), (30, 20), (25, 40), (18, 22), (50, 35), (33, 27)):
+        a, b = normal(n, seed=n + m), normal(m, seed=n) + 1
+        cases += [(a, b, a, b), (a, b, 4 * a - 7, 4 * b - 7)]
+    return [*cases, (low, low + 9, low, low + 5)]
 
 
 def _advice(n: Tensor, a: Tensor, x: Tensor, b: Tensor) -> str:
     if torch.equal(_share_below(a, n), _share_below(b, x)):
         return (
             "A and B put these images in the same order, so that both numbers are 0: no floor, no "
-            "small number added, and no division by a spread, which is 0"
+            "small number added, no division by a spread, which is 0, and no root of what rounding "
+            "may leave below 0"
         )
     if n.dtype != x.dtype:
         return "Right where A and B are of one type. If not, never put them into one tensor"
