@@ -258,6 +258,10 @@ def unit(v):
     return v / v.norm()
 
 
+def in_double(function):
+    return lambda way, others: function(way.double(), others.double())
+
+
 def apart_by_qr(way, others):
     basis = torch.linalg.qr(others.T).Q
     return unit(way - basis @ (basis.T @ way))
@@ -290,9 +294,9 @@ def apart_by_least_squares(way, others, scaled=True):
     return unit(way - others.T @ torch.linalg.lstsq(others.T, way[:, None]).solution[:, 0])
 
 
-def apart_by_numpy(way, others):
-    o, v = others.double().numpy(), way.double().numpy()
-    rest = v - o.T @ np.linalg.solve(o @ o.T, o @ v)
+def apart_by_normal_equations(way, others):
+    o = F.normalize(others, dim=1).numpy()
+    rest = way.numpy() - o.T @ np.linalg.solve(o @ o.T, o @ way.numpy())
     return torch.from_numpy(rest / np.linalg.norm(rest))
 
 
@@ -593,17 +597,21 @@ RIGHT = {
             for v in s.numpy()]),
     ],
     "direction_apart": [
-        apart_by_qr,
-        apart_by_gram_schmidt,
-        apart_by_least_squares,
-        apart_by_numpy,
-        lambda w, o: unit(w - torch.linalg.pinv(u := F.normalize(o, dim=1)) @ (u @ w)),
-        lambda w, o: unit((u := torch.as_tensor(null_space(o.double().numpy()))) @ (
-            u.T @ w.double())),
+        in_double(apart_by_qr),
+        in_double(apart_by_gram_schmidt),
+        in_double(apart_by_classical_gram_schmidt),
+        in_double(apart_by_least_squares),
+        in_double(apart_by_normal_equations),
+        lambda w, o: apart_by_qr(w.double(), o.double()).float(),
+        in_double(lambda w, o: unit(
+            w - torch.linalg.pinv(u := F.normalize(o, dim=1)) @ (u @ w))),
+        lambda w, o: unit((u := torch.as_tensor(null_space(F.normalize(o.double(), dim=1).numpy())))
+                          @ (u.T @ w.double())),
         lambda w, o: unit(w - torch.as_tensor(
-            np.linalg.pinv(u := F.normalize(o, dim=1).numpy()) @ (u @ w.numpy()))),
-        lambda w, o: apart_by_gram_schmidt(w.double(), o.double()).float(),
-        lambda w, o: unit((u := torch.linalg.svd(o.double()).Vh[len(o):]).T @ (u @ w.double())),
+            np.linalg.pinv(u := F.normalize(o.double(), dim=1).numpy())
+            @ (u @ w.double().numpy()))),
+        lambda w, o: unit((u := torch.linalg.svd(F.normalize(o.double(), dim=1)).Vh[len(o):]).T
+                          @ (u @ w.double())),
     ],
     "auroc_difference": [
         gain, gain_by_covariances, gain_by_loops, gain_by_search, gain_by_midranks],
@@ -867,7 +875,15 @@ WRONG = {
     "direction_apart": {
         "in single precision": lambda w, o: apart_by_qr(w.float(), o.float()),
         "normal equations": lambda w, o: unit(w - o.T @ torch.linalg.solve(o @ o.T, o @ w)),
-        "classical Gram-Schmidt": apart_by_classical_gram_schmidt,
+        "classical Gram-Schmidt in single precision": apart_by_classical_gram_schmidt,
+        "QR in single precision": apart_by_qr,
+        "least squares in single precision": apart_by_least_squares,
+        "pinv in double precision, not scaled": in_double(
+            lambda w, o: unit(w - torch.linalg.pinv(o) @ (o @ w))),
+        "least squares in double precision, not scaled": in_double(
+            lambda w, o: apart_by_least_squares(w, o, scaled=False)),
+        "a hundred-thousandth dropped": in_double(lambda w, o: unit(
+            w - torch.linalg.pinv(u := F.normalize(o, dim=1), rtol=1e-5) @ (u @ w))),
         "a ten-thousandth dropped": lambda w, o: unit(
             w - torch.linalg.pinv(u := F.normalize(o, dim=1), rtol=1e-4) @ (u @ w)),
         "least squares, not scaled": lambda w, o: apart_by_least_squares(w, o, scaled=False),
@@ -894,7 +910,7 @@ WRONG = {
             v := w - torch.linalg.pinv(o) @ (o @ w)) / (v.norm() + 1e-8),
         "unit others forgotten": lambda w, o: unit(w - o.T @ (o @ w)),
         "a tiny number in the norm, in double precision": lambda w, o: (
-            v := w.double() - torch.linalg.pinv(o.double()) @ (o @ w).double()) / (
+            v := w.double() - (b := torch.linalg.qr(o.double().T).Q) @ (b.T @ w.double())) / (
                 v.norm() + 1e-8),
         "twelve at most": lambda w, o: apart_by_qr(w, o[:12]),
         "normal equations in single precision": lambda w, o: unit(
