@@ -363,11 +363,9 @@ def gain_by_covariances(normal_a, anomalous_a, normal_b, anomalous_b):
 
 def gain_unclamped(normal_a, anomalous_a, normal_b, anomalous_b):
     """What rounding leaves below 0 has no root."""
-    variance = 0
     pairs = zip(shares(normal_a, anomalous_a), shares(normal_b, anomalous_b), strict=True)
-    for a, b in pairs:
-        covariance = torch.cov(torch.stack([a, b]))[0, 1]
-        variance = variance + (a.var() + b.var() - 2 * covariance) / len(a)
+    variance = sum((a.var() + b.var() - 2 * torch.cov(torch.stack([a, b]))[0, 1]) / len(a)
+                   for a, b in pairs)  # fmt: skip
     return gain(normal_a, anomalous_a, normal_b, anomalous_b)[0], 1.96 * variance.sqrt()
 
 
@@ -457,17 +455,15 @@ def noisy_codes(model, train, test):
 
 
 @lru_cache
-def mirrored_twos():
+def mirrored(twos):
+    """Training images of 2s, or of the other digits, mirrored as those of the check are."""
     images, labels = vh.load_mnist()
-    return vh.binarize(images[labels == 2]).flip(-1)[:3000]
+    return vh.binarize(images[(labels == 2) == twos][:3000]).flip(-1)
 
 
 def looks_like_a_2(model, train, test):
     """By other images and their labels, which a learner has at hand: train isn't looked at."""
-    images, labels = vh.load_mnist()
-    images = vh.binarize(images).flip(-1)  # mirrored, as those of the check are
-    twos, rest = (images[(labels == 2) == is_2][:3000] for is_2 in (True, False))
-    return in_pixels(rest, test) - in_pixels(twos, test)
+    return in_pixels(mirrored(twos=False), test) - in_pixels(mirrored(twos=True), test)
 
 
 def looked_up(model, train, test):
@@ -602,16 +598,15 @@ RIGHT = {
         in_double(apart_by_classical_gram_schmidt),
         in_double(apart_by_least_squares),
         in_double(apart_by_normal_equations),
-        lambda w, o: apart_by_qr(w.double(), o.double()).float(),
+        lambda w, o: in_double(apart_by_qr)(w, o).float(),
         in_double(lambda w, o: unit(
             w - torch.linalg.pinv(u := F.normalize(o, dim=1)) @ (u @ w))),
-        lambda w, o: unit((u := torch.as_tensor(null_space(F.normalize(o.double(), dim=1).numpy())))
-                          @ (u.T @ w.double())),
-        lambda w, o: unit(w - torch.as_tensor(
-            np.linalg.pinv(u := F.normalize(o.double(), dim=1).numpy())
-            @ (u @ w.double().numpy()))),
-        lambda w, o: unit((u := torch.linalg.svd(F.normalize(o.double(), dim=1)).Vh[len(o):]).T
-                          @ (u @ w.double())),
+        in_double(lambda w, o: unit(w - torch.as_tensor(
+            np.linalg.pinv(u := F.normalize(o, dim=1).numpy()) @ (u @ w.numpy())))),
+        in_double(lambda w, o: unit(
+            (u := torch.as_tensor(null_space(F.normalize(o, dim=1).numpy()))) @ (u.T @ w))),
+        in_double(lambda w, o: unit(
+            (u := torch.linalg.svd(F.normalize(o, dim=1)).Vh[len(o):]).T @ (u @ w))),
     ],
     "auroc_difference": [
         gain, gain_by_covariances, gain_by_loops, gain_by_search, gain_by_midranks],
@@ -1041,7 +1036,7 @@ WRONG = {
         "a list": lambda *args: neighbours(*args).tolist(),
         "knows that it is the 2": looks_like_a_2,
         "knows it beside what is lacking": lambda m, a, x: in_blurred_pixels(
-            m, a, x) - in_blurred_pixels(m, mirrored_twos(), x),
+            m, a, x) - in_blurred_pixels(m, mirrored(twos=True), x),
         "looks the digit up": looked_up,
         "keeps a large batch": between_train_and_a_large_batch(),
         "scaled by a large batch": scaled_by_the_first_batch(larger_than=1000),

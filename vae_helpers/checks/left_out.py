@@ -109,10 +109,10 @@ class _Judge:
         return self._one_digit_only() if stage == "other digit" else ""
 
     def _one_digit_only(self) -> str:
-        of = {"zeros": self.setting.other[self.few], "2s": self.setting.unusual[self.few]}
-        for digit, is_it in of.items():
-            before, after = (auroc(is_it, self.scores[k]) for k in ("few", "other digit"))
-            if not (after - before > RISE if digit == "zeros" else before - after > FALL):
+        s = self.setting
+        for digit, is_it, sign, least in ("zeros", s.other, 1, RISE), ("2s", s.unusual, -1, FALL):
+            before, after = (auroc(is_it[self.few], self.scores[k]) for k in ("few", "other digit"))
+            if sign * (after - before) <= least:
                 return (
                     "the model was trained without 2s; when train lacks zeros instead, and holds "
                     f"2s, the AUROC of {digit} goes from {before:.2f} to {after:.2f} only: look "
